@@ -1,0 +1,133 @@
+// The drawing: valid XML whatever the data, and points where the axes say they are.
+
+using System.Globalization;
+using System.Xml.Linq;
+
+namespace Charts.Tests;
+
+public class SvgTests
+{
+    static readonly XNamespace Svg = "http://www.w3.org/2000/svg";
+
+    static XElement Draw(Chart chart) => XDocument.Parse(chart.ToSvg()).Root!;
+
+    static double Number(XElement element, string attribute) => double.Parse(element.Attribute(attribute)!.Value, CultureInfo.InvariantCulture);
+
+    static string[] Texts(XElement drawing) => [.. drawing.Descendants(Svg + "text").Select(t => t.Value)];
+
+    /// <summary>Where the axis puts a value: read from two tick labels.</summary>
+    static double OnAxis(XElement drawing, string low, string high, double lowValue, double highValue, double value, string attribute)
+    {
+        double At(string label) => Number(drawing.Descendants(Svg + "text").First(t => t.Value == label), attribute);
+        return At(low) + (value - lowValue) / (highValue - lowValue) * (At(high) - At(low));
+    }
+
+    public static TheoryData<string, Chart> Hard => new()
+    {
+        { "empty", Chart.Line(Array.Empty<double>(), Array.Empty<double>(), "nothing") },
+        { "one point", Chart.Line([3.0], [5.0], "one") },
+        { "constant", Chart.Line([1, 2, 3], [7, 7, 7], "same") },
+        { "constant zero", Chart.Line([1, 2, 3], [0, 0, 0], "zero") },
+        { "only NaN", Chart.Line([1.0, 2], [double.NaN, double.NaN], "lost") },
+        { "infinities", Chart.Line([1.0, 2, 3], [double.PositiveInfinity, 1, double.NegativeInfinity], "far") },
+        { "log of nothing positive", Chart.Line([1.0, 2], [-1.0, 0], "negative").YAxis("y", log: true) },
+        { "log constant", Chart.Line([1.0, 2], [5.0, 5], "same").YAxis("y", log: true).XAxis("x", log: true) },
+        { "tiny and huge", Chart.Line([1.0, 2], [1e-300, 1e300], "wide").YAxis("y", log: true) },
+        { "limits the wrong way", Chart.Line([1.0, 2], [1.0, 2], "turned").YAxis("y", min: 5, max: 1) },
+        { "no bars", Chart.Bar([], Array.Empty<double>(), "none") },
+        { "NaN bar", Chart.Bar(["a", "b"], [double.NaN, 2], "half") },
+        { "bars on a log axis", Chart.Bar(["a", "b", "c"], [0, 1, 1e6], "counts").YAxis("y", log: true) },
+        { "all zero bars", Chart.Bar(["a"], [0.0]) },
+        { "markup in every text", Chart.Line([1.0, 2], [1.0, 2], "<b>&\"'\u0001").Title("a < b & c").XAxis("]]>").YAxis("<x>").WithReference(1, "<r>").WithNote(1, 1, "&amp;").Caption("<script>") },
+    };
+
+    [Theory, MemberData(nameof(Hard))]
+    public void Every_chart_is_a_valid_document_with_finite_coordinates(string what, Chart chart)
+    {
+        var drawing = Draw(chart);
+        Assert.Equal(Svg + "svg", drawing.Name);
+        foreach (var attribute in drawing.Descendants().Attributes().Where(a => a.Name.LocalName is "x" or "y" or "x1" or "x2" or "y1" or "y2" or "cx" or "cy" or "width" or "height"))
+            Assert.True(attribute.Value == "100%" || double.IsFinite(double.Parse(attribute.Value, CultureInfo.InvariantCulture)), $"{what}: {attribute}");
+        Assert.All(drawing.Descendants(Svg + "polyline"), line => Assert.Matches("^[-0-9., ]+$", line.Attribute("points")!.Value));
+    }
+
+    [Fact]
+    public void A_point_stands_where_the_axes_say()
+    {
+        var drawing = Draw(Chart.Line([0.0, 4, 10], [0.0, 600, 1000], "s").XAxis("x").YAxis("y"));
+        var circle = drawing.Descendants(Svg + "circle").ElementAt(1);
+        Assert.Equal(OnAxis(drawing, "2", "8", 2, 8, 4, "x"), Number(circle, "cx"), 1.0);
+        Assert.Equal(OnAxis(drawing, "400", "800", 400, 800, 600, "y") - 4, Number(circle, "cy"), 1.0);      // a label's baseline lies 4 below its tick
+    }
+
+    [Fact]
+    public void A_logarithmic_axis_gives_equal_ratios_equal_distances()
+    {
+        var drawing = Draw(Chart.Line([1, 2, 3], [1.0, 10, 100], "s").YAxis("y", log: true));
+        var heights = drawing.Descendants(Svg + "circle").Select(c => Number(c, "cy")).ToArray();
+        Assert.Equal(heights[0] - heights[1], heights[1] - heights[2], 0.05);
+        Assert.True(heights[0] > heights[1]);
+        Assert.Superset(new HashSet<string> { "1", "10", "100" }, Texts(drawing).ToHashSet());
+    }
+
+    [Fact]
+    public void A_bar_is_as_high_as_its_value_and_stands_on_zero()
+    {
+        var drawing = Draw(Chart.Bar(["a", "b"], [2.0, 4]).YAxis("y"));
+        var bars = drawing.Descendants(Svg + "rect").Where(r => r.Attribute("fill")!.Value == "#0072B2").ToArray();
+        Assert.Equal(2, bars.Length);
+        Assert.Equal(2 * Number(bars[0], "height"), Number(bars[1], "height"), 0.1);
+        Assert.Equal(Number(bars[0], "y") + Number(bars[0], "height"), Number(bars[1], "y") + Number(bars[1], "height"), 0.05);
+    }
+
+    [Fact]
+    public void A_negative_bar_hangs_from_zero()
+    {
+        var bars = Draw(Chart.Bar(["up", "down"], [1.0, -1])).Descendants(Svg + "rect").Where(r => r.Attribute("fill")!.Value == "#0072B2").ToArray();
+        Assert.Equal(Number(bars[0], "y") + Number(bars[0], "height"), Number(bars[1], "y"), 0.05);
+    }
+
+    [Fact]
+    public void A_gap_breaks_the_line_in_two()
+    {
+        var drawing = Draw(Chart.Line([1.0, 2, 3, 4, 5], [1, 2, double.NaN, 4, 5], "s"));
+        Assert.Equal(2, drawing.Descendants(Svg + "polyline").Count());
+    }
+
+    [Fact]
+    public void What_a_paper_reports_is_dashed_hollow_and_named_so()
+    {
+        var drawing = Draw(Chart.Line([1.0, 2], [1.0, 2], "ours").WithLine([1.0, 2], [2.0, 3], "theirs", paper: true));
+        var lines = drawing.Descendants(Svg + "polyline").ToArray();
+        Assert.Null(lines[0].Attribute("stroke-dasharray"));
+        Assert.NotNull(lines[1].Attribute("stroke-dasharray"));
+        Assert.Contains("theirs (paper)", Texts(drawing));
+    }
+
+    [Fact]
+    public void Names_at_the_lines_ends_never_overlap()
+    {
+        var chart = Enumerable.Range(0, 6).Aggregate(new Chart(), (c, i) => c.WithLine([1.0, 2], [1.0, 5 + i * 1e-3], $"series {i}"));
+        var heights = Draw(chart).Descendants(Svg + "text").Where(t => t.Value.StartsWith("series", StringComparison.Ordinal)).Select(t => Number(t, "y")).Order().ToArray();
+        Assert.Equal(6, heights.Length);
+        Assert.All(heights.Zip(heights.Skip(1)), pair => Assert.True(pair.Second - pair.First >= 14.9));
+    }
+
+    [Fact]
+    public void A_reference_line_is_in_view_even_above_the_data()
+    {
+        var drawing = Draw(Chart.Line([1.0, 2], [1.0, 2], "s").WithReference(50, "limit").YAxis("y"));
+        Assert.Contains("limit", Texts(drawing));
+        Assert.Contains("50", Texts(drawing));
+    }
+
+    [Fact]
+    public void A_row_holds_every_chart_and_its_caption()
+    {
+        var one = Chart.Line([1.0, 2], [1.0, 2], "s").Title("left").Caption("how to read it").Size(300, 200);
+        var drawing = XDocument.Parse(ChartRow.Of(one, one.Title("right")).ToSvg()).Root!;
+        Assert.Equal(600, Number(drawing, "width"));
+        Assert.True(Number(drawing, "height") > 200);
+        Assert.Superset(new HashSet<string> { "left", "right", "how to read it" }, Texts(drawing).ToHashSet());
+    }
+}
