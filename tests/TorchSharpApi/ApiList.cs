@@ -53,6 +53,11 @@ public static class ApiList
     /// <summary>The list's lines.</summary>
     public static IReadOnlyList<string> Lines { get; } = Read();
 
+    /// <summary>Whether a line describes a member; else it is a type's own, which begins with its kind.</summary>
+    public static bool IsMember(string line) =>
+        !line.StartsWith("class ") && !line.StartsWith("sealed ") && !line.StartsWith("static ") && !line.StartsWith("abstract ")
+        && !line.StartsWith("struct ") && !line.StartsWith("interface ") && !line.StartsWith("enum ") && !line.StartsWith("delegate ");
+
     private static string[] Read()
     {
         using var stream = typeof(ApiList).Assembly.GetManifestResourceStream("torchsharp-api")!;
@@ -66,7 +71,7 @@ public static class ApiList
     /// </summary>
     public static IReadOnlyList<ApiType> Types(IEnumerable<string> lines, string[] absent, out IReadOnlyList<string> leftOut)
     {
-        var all = lines.ToLookup(line => line.Contains("  "));
+        var all = lines.ToLookup(IsMember);
         var missing = new List<string>();
         var types = new Dictionary<string, ApiType>();
         foreach (string line in all[false])

@@ -1,9 +1,18 @@
 using TorchSharpApi;
 
-// Writes the stub assembly: dotnet run --project tests/TorchSharpApi -- FILE.dll  (FILE.cs writes its source instead)
+// dotnet run --project tests/TorchSharpApi -- FILE.dll         writes the stub assembly (FILE.cs: its source)
+// dotnet run --project tests/TorchSharpApi -- check FOLDER…    compiles the C# under the folders against the stubs
+if (args is ["check", _, ..])
+{
+    var sources = args.Skip(1).SelectMany(folder => Directory.GetFiles(folder, "*.cs", SearchOption.AllDirectories));
+    var errors = StubCompiler.Check(sources.Select(path => (path, File.ReadAllText(path))));
+    foreach (string error in errors) Console.WriteLine(error);
+    Console.WriteLine($"{errors.Count} errors");
+    return errors.Count == 0 ? 0 : 1;
+}
 if (args is not [var file])
 {
-    Console.Error.WriteLine("usage: TorchSharpApi FILE.dll | FILE.cs");
+    Console.Error.WriteLine("usage: TorchSharpApi FILE.dll | FILE.cs | check FOLDER…");
     return 2;
 }
 if (file.EndsWith(".cs"))
