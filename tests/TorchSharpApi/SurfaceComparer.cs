@@ -5,7 +5,7 @@ public static class SurfaceComparer
 {
     /// <summary>
     /// The lines of <paramref name="ours"/> that <paramref name="theirs"/> does not hold, each with the nearest line of the list. Members must be equal
-    /// to the letter. A type's own line may name another of its ancestors as the base and fewer interfaces, since those may lie outside the subset.
+    /// to the letter, but overriding what every object has adds nothing to call. A type's own line may name another of its ancestors as the base and fewer interfaces, since those may lie outside the subset.
     /// </summary>
     public static IReadOnlyList<string> Strangers(IEnumerable<string> ours, IEnumerable<string> theirs)
     {
@@ -13,7 +13,7 @@ public static class SurfaceComparer
         var types = known.Where(l => !ApiList.IsMember(l)).Select(ApiType.Parse).ToDictionary(t => t.Name);
         var members = known.Where(ApiList.IsMember).ToLookup(MemberKey);
         var strangers = new List<string>();
-        foreach (string line in ours.Where(l => !known.Contains(l)))
+        foreach (string line in ours.Where(l => !known.Contains(l) && !ObjectMembers.Any(l.EndsWith)))
         {
             if (ApiList.IsMember(line))
             {
@@ -27,6 +27,9 @@ public static class SurfaceComparer
         }
         return strangers;
     }
+
+    private static readonly string[] ObjectMembers =
+        ["  public override System.String ToString()", "  public override System.Boolean Equals(System.Object obj)", "  public override System.Int32 GetHashCode()"];
 
     /// <summary>Declaring type and name, without the signature.</summary>
     private static string MemberKey(string line)

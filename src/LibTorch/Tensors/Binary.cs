@@ -51,7 +51,7 @@ public static partial class torch
         public Tensor addcmul(Tensor tensor1, Tensor tensor2, Scalar value) => Binary.addcmul.Call(this, tensor1, tensor2, value);
         public Tensor addcdiv(Tensor tensor1, Tensor tensor2, Scalar value) => Binary.addcdiv.Call(this, tensor1, tensor2, value);
         public Tensor lerp(Tensor end, Tensor weight) => Binary.lerpTensor.Call(this, end, weight);
-        public Tensor lerp(Tensor end, Scalar weight) => Binary.lerp.Call(this, end, weight);
+        internal Tensor lerp(Tensor end, Scalar weight) => Binary.lerp.Call(this, end, weight);
         public Tensor clamp(Scalar? min = null, Scalar? max = null) => Binary.clamp.Call(this, min, max);
         public Tensor masked_fill(Tensor mask, Scalar value) => Binary.maskedFill.Call(this, mask, value);
         public Tensor add_(Tensor target, Scalar alpha) => Binary.add_.Call(this, target, alpha);
@@ -63,7 +63,7 @@ public static partial class torch
         public Tensor addcmul_(Tensor tensor1, Tensor tensor2, Scalar value) => Binary.addcmul_.Call(this, tensor1, tensor2, value);
         public Tensor addcdiv_(Tensor tensor1, Tensor tensor2, Scalar value) => Binary.addcdiv_.Call(this, tensor1, tensor2, value);
         public Tensor lerp_(Tensor end, Tensor weight) => Binary.lerp_Tensor.Call(this, end, weight);
-        public Tensor lerp_(Tensor end, Scalar weight) => Binary.lerp_.Call(this, end, weight);
+        internal Tensor lerp_(Tensor end, Scalar weight) => Binary.lerp_.Call(this, end, weight);
         public Tensor clamp_(Scalar? min = null, Scalar? max = null) => Binary.clamp_.Call(this, min, max);
         public Tensor masked_fill_(Tensor mask, Scalar value) => Binary.maskedFill_.Call(this, mask, value);
 
@@ -88,14 +88,14 @@ public static partial class torch
         public Tensor gt(Scalar target) => Binary.gtScalar.Call(this, target);
         public Tensor ge(Tensor target) => Binary.ge.Call(this, target);
         public Tensor ge(Scalar target) => Binary.geScalar.Call(this, target);
-        public Tensor remainder(Tensor divisor) => Binary.remainder.Call(this, divisor);
-        public Tensor remainder(Scalar divisor) => Binary.remainderScalar.Call(this, divisor);
+        public Tensor remainder(Tensor target) => Binary.remainder.Call(this, target);
+        public Tensor remainder(Scalar scalar) => Binary.remainderScalar.Call(this, scalar);
     }
 
     public static Tensor where(Tensor condition, Tensor x, Tensor y) => x.where(condition, y);
     public static Tensor maximum(Tensor input, Tensor other) => input.maximum(other);
     public static Tensor minimum(Tensor input, Tensor other) => input.minimum(other);
-    public static bool allclose(Tensor target, Tensor other, double rtol = 1e-05, double atol = 1e-08, bool equal_nan = false) => target.allclose(other, rtol, atol, equal_nan);
+    public static bool allclose(Tensor tensor, Tensor target, double rtol = 1e-05, double atol = 1e-08, bool equal_nan = false) => tensor.allclose(target, rtol, atol, equal_nan);
     public static Tensor pow(Tensor left, Scalar exponent) => left.pow(exponent);
     public static Tensor clamp(Tensor input, Scalar? min = null, Scalar? max = null) => input.clamp(min, max);
 }

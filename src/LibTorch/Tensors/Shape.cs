@@ -40,7 +40,7 @@ public static partial class torch
         public Tensor[] split(long size, int dim = 0) => Views.split.CallList(this, size, dim);
         public Tensor[] split(long[] sizes, long dim = 0) => Views.splitSizes.CallList(this, sizes, dim);
         public Tensor[] chunk(long chunks, long dim = 0) => Views.chunk.CallList(this, chunks, dim);
-        public Tensor[] unbind(int dimension = 0) => Views.unbind.CallList(this, dimension);
+        public Tensor[] unbind(long dimension = 0) => Views.unbind.CallList(this, dimension);
         public Tensor flip(params long[] dims) => Views.flip.Call(this, dims);
         public Tensor tril(long diagonal = 0) => Views.tril.Call(this, diagonal);
         public Tensor triu(long diagonal = 0) => Views.triu.Call(this, diagonal);

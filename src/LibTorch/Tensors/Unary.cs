@@ -19,7 +19,7 @@ public static partial class torch
             internal static readonly Operator expm1 = new("expm1"), expm1_ = new("expm1_");
             internal static readonly Operator sqrt = new("sqrt"), sqrt_ = new("sqrt_");
             internal static readonly Operator rsqrt = new("rsqrt"), rsqrt_ = new("rsqrt_");
-            internal static readonly Operator square = new("square"), square_ = new("square_");
+            internal static readonly Operator square = new("square");
             internal static readonly Operator sin = new("sin"), sin_ = new("sin_");
             internal static readonly Operator cos = new("cos"), cos_ = new("cos_");
             internal static readonly Operator tan = new("tan"), tan_ = new("tan_");
@@ -30,7 +30,7 @@ public static partial class torch
             internal static readonly Operator sigmoid = new("sigmoid"), sigmoid_ = new("sigmoid_");
             internal static readonly Operator ceil = new("ceil"), ceil_ = new("ceil_");
             internal static readonly Operator floor = new("floor"), floor_ = new("floor_");
-            internal static readonly Operator round = new("round"), round_ = new("round_");
+            internal static readonly Operator round = new("round"), round_ = new("round_"), roundDecimals = new("round", "decimals"), round_Decimals = new("round_", "decimals");
             internal static readonly Operator trunc = new("trunc"), trunc_ = new("trunc_");
             internal static readonly Operator sign = new("sign"), sign_ = new("sign_");
             internal static readonly Operator reciprocal = new("reciprocal"), reciprocal_ = new("reciprocal_");
@@ -62,7 +62,6 @@ public static partial class torch
         public Tensor rsqrt() => Unary.rsqrt.Call(this);
         public Tensor rsqrt_() => Unary.rsqrt_.Call(this);
         public Tensor square() => Unary.square.Call(this);
-        public Tensor square_() => Unary.square_.Call(this);
         public Tensor sin() => Unary.sin.Call(this);
         public Tensor sin_() => Unary.sin_.Call(this);
         public Tensor cos() => Unary.cos.Call(this);
@@ -83,8 +82,8 @@ public static partial class torch
         public Tensor ceil_() => Unary.ceil_.Call(this);
         public Tensor floor() => Unary.floor.Call(this);
         public Tensor floor_() => Unary.floor_.Call(this);
-        public Tensor round() => Unary.round.Call(this);
-        public Tensor round_() => Unary.round_.Call(this);
+        public Tensor round(long decimals = 0) => decimals == 0 ? Unary.round.Call(this) : Unary.roundDecimals.Call(this, decimals);
+        public Tensor round_(long decimals = 0) => decimals == 0 ? Unary.round_.Call(this) : Unary.round_Decimals.Call(this, decimals);
         public Tensor trunc() => Unary.trunc.Call(this);
         public Tensor trunc_() => Unary.trunc_.Call(this);
         public Tensor sign() => Unary.sign.Call(this);
@@ -129,7 +128,7 @@ public static partial class torch
     public static Tensor sigmoid(Tensor input) => input.sigmoid();
     public static Tensor ceil(Tensor input) => input.ceil();
     public static Tensor floor(Tensor input) => input.floor();
-    public static Tensor round(Tensor input) => input.round();
+    public static Tensor round(Tensor input, long decimals = 0) => input.round(decimals);
     public static Tensor trunc(Tensor input) => input.trunc();
     public static Tensor sign(Tensor input) => input.sign();
     public static Tensor reciprocal(Tensor input) => input.reciprocal();
@@ -137,6 +136,6 @@ public static partial class torch
     public static Tensor erfc(Tensor input) => input.erfc();
     public static Tensor erfinv(Tensor input) => input.erfinv();
     public static Tensor isnan(Tensor input) => input.isnan();
-    public static Tensor isinf(Tensor input) => input.isinf();
-    public static Tensor isfinite(Tensor input) => input.isfinite();
+    public static Tensor isinf(Tensor tensor) => tensor.isinf();
+    public static Tensor isfinite(Tensor tensor) => tensor.isfinite();
 }
