@@ -1,4 +1,5 @@
-// The operators of C#: with a tensor on both sides, or a number on one.
+// C#'s operators on tensors. All numeric siblings stand together: with some missing, a number would bind through an implicit
+// conversion to a tensor of its own instead of to a scalar.
 using LibTorch;
 
 namespace TorchSharp;
@@ -9,55 +10,74 @@ public static partial class torch
     {
         public static Tensor operator +(Tensor left, Tensor right) => left.add(right);
         public static Tensor operator +(Tensor left, Scalar right) => left.add(right);
+        public static Tensor operator +(Tensor left, int right) => left.add(right);
+        public static Tensor operator +(Tensor left, long right) => left.add(right);
+        public static Tensor operator +(Tensor left, float right) => left.add(right);
+        public static Tensor operator +(Tensor left, double right) => left.add(right);
         public static Tensor operator +(Scalar left, Tensor right) => right.add(left);
-        public static Tensor operator +(Tensor left, int right) => left.add((Scalar)right);
-        public static Tensor operator +(int left, Tensor right) => right.add((Scalar)left);
-        public static Tensor operator +(Tensor left, long right) => left.add((Scalar)right);
-        public static Tensor operator +(long left, Tensor right) => right.add((Scalar)left);
-        public static Tensor operator +(Tensor left, float right) => left.add((Scalar)right);
-        public static Tensor operator +(float left, Tensor right) => right.add((Scalar)left);
-        public static Tensor operator +(Tensor left, double right) => left.add((Scalar)right);
-        public static Tensor operator +(double left, Tensor right) => right.add((Scalar)left);
+        public static Tensor operator +(int left, Tensor right) => right.add(left);
+        public static Tensor operator +(long left, Tensor right) => right.add(left);
+        public static Tensor operator +(float left, Tensor right) => right.add(left);
+        public static Tensor operator +(double left, Tensor right) => right.add(left);
+
         public static Tensor operator -(Tensor left, Tensor right) => left.sub(right);
         public static Tensor operator -(Tensor left, Scalar right) => left.sub(right);
-        public static Tensor operator -(Scalar left, Tensor right) => Binary.rsub.Call(right, left);
-        public static Tensor operator -(Tensor left, int right) => left.sub((Scalar)right);
-        public static Tensor operator -(int left, Tensor right) => Binary.rsub.Call(right, (Scalar)left);
-        public static Tensor operator -(Tensor left, long right) => left.sub((Scalar)right);
-        public static Tensor operator -(long left, Tensor right) => Binary.rsub.Call(right, (Scalar)left);
-        public static Tensor operator -(Tensor left, float right) => left.sub((Scalar)right);
-        public static Tensor operator -(float left, Tensor right) => Binary.rsub.Call(right, (Scalar)left);
-        public static Tensor operator -(Tensor left, double right) => left.sub((Scalar)right);
-        public static Tensor operator -(double left, Tensor right) => Binary.rsub.Call(right, (Scalar)left);
+        public static Tensor operator -(Tensor left, int right) => left.sub(right);
+        public static Tensor operator -(Tensor left, long right) => left.sub(right);
+        public static Tensor operator -(Tensor left, float right) => left.sub(right);
+        public static Tensor operator -(Tensor left, double right) => left.sub(right);
+        public static Tensor operator -(Scalar left, Tensor right) => Minus(left, right);
+        public static Tensor operator -(int left, Tensor right) => Minus(left, right);
+        public static Tensor operator -(long left, Tensor right) => Minus(left, right);
+        public static Tensor operator -(float left, Tensor right) => Minus(left, right);
+        public static Tensor operator -(double left, Tensor right) => Minus(left, right);
+
         public static Tensor operator *(Tensor left, Tensor right) => left.mul(right);
         public static Tensor operator *(Tensor left, Scalar right) => left.mul(right);
+        public static Tensor operator *(Tensor left, int right) => left.mul(right);
+        public static Tensor operator *(Tensor left, long right) => left.mul(right);
+        public static Tensor operator *(Tensor left, float right) => left.mul(right);
+        public static Tensor operator *(Tensor left, double right) => left.mul(right);
         public static Tensor operator *(Scalar left, Tensor right) => right.mul(left);
-        public static Tensor operator *(Tensor left, int right) => left.mul((Scalar)right);
-        public static Tensor operator *(int left, Tensor right) => right.mul((Scalar)left);
-        public static Tensor operator *(Tensor left, long right) => left.mul((Scalar)right);
-        public static Tensor operator *(long left, Tensor right) => right.mul((Scalar)left);
-        public static Tensor operator *(Tensor left, float right) => left.mul((Scalar)right);
-        public static Tensor operator *(float left, Tensor right) => right.mul((Scalar)left);
-        public static Tensor operator *(Tensor left, double right) => left.mul((Scalar)right);
-        public static Tensor operator *(double left, Tensor right) => right.mul((Scalar)left);
+        public static Tensor operator *(int left, Tensor right) => right.mul(left);
+        public static Tensor operator *(long left, Tensor right) => right.mul(left);
+        public static Tensor operator *(float left, Tensor right) => right.mul(left);
+        public static Tensor operator *(double left, Tensor right) => right.mul(left);
+
         public static Tensor operator /(Tensor left, Tensor right) => left.div(right);
         public static Tensor operator /(Tensor left, Scalar right) => left.div(right);
-        public static Tensor operator /(Scalar left, Tensor right) => right.reciprocal().mul_(left);
-        public static Tensor operator /(Tensor left, int right) => left.div((Scalar)right);
-        public static Tensor operator /(int left, Tensor right) => (Scalar)left / right;
-        public static Tensor operator /(Tensor left, long right) => left.div((Scalar)right);
-        public static Tensor operator /(long left, Tensor right) => (Scalar)left / right;
-        public static Tensor operator /(Tensor left, float right) => left.div((Scalar)right);
-        public static Tensor operator /(float left, Tensor right) => (Scalar)left / right;
-        public static Tensor operator /(Tensor left, double right) => left.div((Scalar)right);
-        public static Tensor operator /(double left, Tensor right) => (Scalar)left / right;
+        public static Tensor operator /(Tensor left, int right) => left.div(right);
+        public static Tensor operator /(Tensor left, long right) => left.div(right);
+        public static Tensor operator /(Tensor left, float right) => left.div(right);
+        public static Tensor operator /(Tensor left, double right) => left.div(right);
+        public static Tensor operator /(Scalar left, Tensor right) => Over(left, right);
+        public static Tensor operator /(int left, Tensor right) => Over(left, right);
+        public static Tensor operator /(long left, Tensor right) => Over(left, right);
+        public static Tensor operator /(float left, Tensor right) => Over(left, right);
+        public static Tensor operator /(double left, Tensor right) => Over(left, right);
+
         public static Tensor operator %(Tensor left, Tensor right) => left.remainder(right);
         public static Tensor operator %(Tensor left, Scalar right) => left.remainder(right);
-        public static Tensor operator %(Tensor left, int right) => left.remainder((Scalar)right);
-        public static Tensor operator %(Tensor left, long right) => left.remainder((Scalar)right);
-        public static Tensor operator %(Tensor left, float right) => left.remainder((Scalar)right);
-        public static Tensor operator %(Tensor left, double right) => left.remainder((Scalar)right);
+        public static Tensor operator %(Tensor left, int right) => left.remainder(right);
+        public static Tensor operator %(Tensor left, long right) => left.remainder(right);
+        public static Tensor operator %(Tensor left, float right) => left.remainder(right);
+        public static Tensor operator %(Tensor left, double right) => left.remainder(right);
+
+        static Tensor Minus(Scalar left, Tensor right) => Op.RsubScalar.Call(right, left);
+
+        static Tensor Over(Scalar left, Tensor right)
+        {
+            using var inverse = right.reciprocal();
+            return inverse.mul(left);
+        }
+
         public static Tensor operator -(Tensor tensor) => tensor.neg();
+        public static Tensor operator ~(Tensor left) => left.bitwise_not();
+        public static Tensor operator &(Tensor left, Tensor right) => left.bitwise_and(right);
+        public static Tensor operator |(Tensor left, Tensor right) => left.bitwise_or(right);
+        public static Tensor operator ^(Tensor left, Tensor right) => left.bitwise_xor(right);
+
+        // Comparisons are element-wise: to compare with null write `is null`.
         public static Tensor operator ==(Tensor left, Tensor right) => left.eq(right);
         public static Tensor operator ==(Tensor left, Scalar right) => left.eq(right);
         public static Tensor operator ==(Scalar left, Tensor right) => right.eq(left);
@@ -76,5 +96,11 @@ public static partial class torch
         public static Tensor operator >=(Tensor left, Tensor right) => left.ge(right);
         public static Tensor operator >=(Tensor left, Scalar right) => left.ge(right);
         public static Tensor operator >=(Scalar left, Tensor right) => right.le(left);
+    }
+
+    static partial class Op
+    {
+        internal static readonly Operator
+            RsubScalar = new("rsub", "Scalar");
     }
 }
