@@ -24,10 +24,10 @@ public static class SafeTensors
     /// <summary>Writes the tensors atomically. Tensors on other devices or not contiguous are copied first; the file holds values
     /// alone, so two names for one tensor become two copies.</summary>
     public static void Save(string path, IEnumerable<KeyValuePair<string, Tensor>> tensors, IReadOnlyDictionary<string, string>? metadata = null) =>
-        Save(path, tensors.Select(pair => Entry(path, pair.Key, pair.Value)), metadata);
+        SaveBytes(path, tensors.Select(pair => Entry(path, pair.Key, pair.Value)), metadata);
 
     /// <summary>Writes tensors given as bytes, atomically.</summary>
-    public static void Save(string path, IEnumerable<SafeTensorsEntry> entries, IReadOnlyDictionary<string, string>? metadata = null)
+    public static void SaveBytes(string path, IEnumerable<SafeTensorsEntry> entries, IReadOnlyDictionary<string, string>? metadata = null)
     {
         var ordered = entries.OrderByDescending(entry => entry.Type).ThenBy(entry => entry.Name, Utf8Order).ToList();
         var infos = new List<SafeTensorsInfo>();

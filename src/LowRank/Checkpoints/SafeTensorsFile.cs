@@ -40,18 +40,17 @@ public sealed class SafeTensorsFile : IDisposable
         stream.ReadAtLeast(first8, 8, throwOnEndOfStream: false);
         var dataStart = SafeTensorsHeader.ParseLength(path, first8, length);
 
+        var json = new byte[dataStart - 8];
+        stream.ReadExactly(json);
+        var header = SafeTensorsHeader.Parse(path, json, length);
+
         var map = MemoryMappedFile.CreateFromFile(stream, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: false);
-        MemoryMappedViewAccessor? view = null;
         try
         {
-            view = map.CreateViewAccessor(0, length, MemoryMappedFileAccess.Read);
-            var json = new byte[dataStart - 8];
-            view.ReadArray(8, json, 0, json.Length);
-            return new(path, map, view, SafeTensorsHeader.Parse(path, json, length));
+            return new(path, map, map.CreateViewAccessor(0, length, MemoryMappedFileAccess.Read), header);
         }
         catch
         {
-            view?.Dispose();
             map.Dispose();
             throw;
         }

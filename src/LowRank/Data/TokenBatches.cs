@@ -24,7 +24,7 @@ public sealed class TokenBatches
 
     /// <summary>Windows of the stream, texts running into each other: nothing is padded, so every position trains.
     /// An epoch's windows are side by side from a random offset on, in a random order; each epoch has its own.</summary>
-    /// <param name="corpus">At least <paramref name="tokens"/> ids long.</param>
+    /// <param name="corpus">For training at least <paramref name="tokens"/> ids long.</param>
     /// <param name="batchSize">Windows in a batch.</param>
     /// <param name="tokens">Ids in a window, at least 2.</param>
     /// <param name="seed">Chooses offsets and orders.</param>
@@ -33,12 +33,12 @@ public sealed class TokenBatches
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(tokens, 2);
         var stream = corpus.Tokens;
-        if (stream.Length < tokens) throw new ArgumentException($"the corpus has {stream.Length} tokens, fewer than one window of {tokens}", nameof(corpus));
         var count = Math.Max(1, stream.Length / tokens - 1);
         var slack = stream.Length - count * tokens + 1;
 
         ReadOnlyMemory<int> Row(long epoch, long place)
         {
+            if (slack <= 0) throw new InvalidOperationException($"the corpus has {stream.Length} tokens, fewer than one training window of {tokens}");
             var key = Key(seed, epoch);
             var offset = (int)(StableHash.Mix(key) % (ulong)slack);
             return stream.Slice(offset + (int)new Shuffle(count, key)[place] * tokens, tokens);

@@ -1,0 +1,123 @@
+using System.Text;
+
+namespace LowRank.Tests.Data;
+
+public sealed class TokenizerFileTests : IDisposable
+{
+    private readonly TemporaryFolder folder = new();
+
+    public void Dispose() => folder.Dispose();
+
+    private string Saved()
+    {
+        var path = folder.File("tokenizer.json");
+        Tokenizer.Train(["hug hug hug", "pug \"pug\"", "hugs\n"], 262).Save(path);
+        return File.ReadAllText(path);
+    }
+
+    [Fact]
+    public void Saved_loaded_and_saved_again_is_the_same_file()
+    {
+        var text = Saved();
+        var loaded = Tokenizer.Load(folder.Path); // a folder will do
+        loaded.Save(folder.File("again"));
+        Assert.Equal(text, File.ReadAllText(folder.File("again/tokenizer.json")));
+        Assert.Equal([0], loaded.Encode(Tokenizer.EndOfText));
+        Assert.Equal(" hugs", loaded.Decode(loaded.Encode(" hugs")));
+    }
+
+    [Fact]
+    public void The_text_is_laid_out_as_the_reference_lays_it_out()
+    {
+        var text = Saved();
+        Assert.StartsWith("{\n  \"version\": \"1.0\",\n  \"truncation\": null,\n  \"padding\": null,\n  \"added_tokens\": [\n    {\n      \"id\": 0,\n      \"content\": \"<|endoftext|>\",\n      \"single_word\": false,\n      \"lstrip\": false,\n      \"rstrip\": false,\n      \"normalized\": false,\n      \"special\": true\n    }\n  ],\n  \"normalizer\": null,\n  \"pre_tokenizer\": {\n    \"type\": \"ByteLevel\",\n", text);
+        Assert.Contains("\n    \"vocab\": {\n      \"<|endoftext|>\": 0,\n      \"!\": 1,\n      \"\\\"\": 2,\n", text);
+        Assert.Contains("      \"\\\\\": 60,\n", text);
+        Assert.Contains("      \"Ġ\": 221,\n", text); // after 188 printable characters, the 33rd of those from U+0100 on
+        Assert.Contains("\n    \"merges\": [\n      [\n        \"u\",\n        \"g\"\n      ],\n", text);
+        Assert.EndsWith("\n      ]\n    ]\n  }\n}", text);
+        Assert.Equal(0x7B, File.ReadAllBytes(folder.File("tokenizer.json"))[0]); // no byte-order mark
+    }
+
+    [Fact]
+    public void Merges_as_older_files_write_them_load_too()
+    {
+        var newer = Saved();
+        var older = System.Text.RegularExpressions.Regex.Replace(newer, "\\[\\s+\"([^\"]+)\",\\s+\"([^\"]+)\"\\s+\\]", "\"$1 $2\"");
+        Assert.Contains("\"u g\"", older);
+        Tokenizer.Load(folder.File("older.json", older)).Save(folder.File("newer.json"));
+        Assert.Equal(newer, File.ReadAllText(folder.File("newer.json")));
+    }
+
+    [Fact]
+    public void Added_tokens_after_the_vocabulary_count()
+    {
+        var text = Saved().Replace("\"special\": true\n    }", "\"special\": true\n    },\n    {\"id\": 262, \"content\": \"é user\", \"special\": false}");
+        var tokenizer = Tokenizer.Load(folder.File("added.json", text));
+        Assert.Equal(263, tokenizer.VocabularySize);
+        Assert.Equal(262, Assert.Single(tokenizer.Encode("é user")));
+        Assert.Equal("é user", tokenizer.Decode([262], skipSpecialTokens: true));
+    }
+
+    [Theory]
+    [InlineData("\"normalizer\": null", "\"normalizer\": {\"type\":\"NFC\"}", "normalizer is not supported")]
+    [InlineData("\"truncation\": null", "\"truncation\": {\"max_length\":3}", "truncation is not supported")]
+    [InlineData("\"post_processor\": null", "\"post_processor\": {\"type\":\"TemplateProcessing\"}", "TemplateProcessing")]
+    [InlineData("\"type\": \"ByteLevel\"", "\"type\": \"Metaspace\"", "pre_tokenizer of type \"Metaspace\" is not supported")]
+    [InlineData("\"add_prefix_space\": false", "\"add_prefix_space\": true", "add_prefix_space must be false")]
+    [InlineData("\"use_regex\": true", "\"use_regex\": false", "use_regex must be true")]
+    [InlineData("\"type\": \"BPE\"", "\"type\": \"Unigram\"", "Unigram")]
+    [InlineData("\"byte_fallback\": false", "\"byte_fallback\": true", "byte_fallback must be false")]
+    [InlineData("\"ignore_merges\": false", "\"ignore_merges\": true", "ignore_merges must be false")]
+    [InlineData("\"ignore_merges\": false", "\"ignore_merges\": 3", "")]
+    [InlineData("\"end_of_word_suffix\": null", "\"end_of_word_suffix\": \"</w>\"", "end_of_word_suffix")]
+    [InlineData("\"lstrip\": false", "\"lstrip\": true", "lstrip must be false")]
+    [InlineData("\"!\": 1", "\"!\": 2", "have the same id 2")]
+    [InlineData("\"!\": 1", "\"!\": 999", "has id 999 and there are 262 tokens")]
+    [InlineData("\"!\": 1", "\"!\": -1", "the id of \"!\" is -1")]
+    [InlineData("\"!\": 1", "\"!\": \"one\"", "the id of \"!\"")]
+    [InlineData("\"!\": 1", "\"!!\": 1", "no token, the first is \"!\"")]
+    [InlineData("\"!\": 1", "\"!\": 1, \"!\": 1", "not valid JSON")]
+    [InlineData("\"id\": 0", "\"id\": 5", "has id 5, and 0 in the vocabulary")]
+    [InlineData("        \"u\",\n", "        \"w\",\n", "merge 0 (\"w\" and \"g\"): no token \"wg\"")]
+    [InlineData("        \"u\",\n", "", "merge 0 is not a pair")]
+    [InlineData("\"vocab\"", "\"vocabulary\"", "\"vocab\" is missing")]
+    [InlineData("\"merges\"", "\"merge\"", "\"merges\" is missing")]
+    [InlineData("\"model\"", "\"models\"", "\"model\" is missing")]
+    [InlineData("\"version\"", "version", "not valid JSON")]
+    public void What_is_wrong_or_not_supported_is_named_with_the_file(string was, string becomes, string expected)
+    {
+        var text = Saved();
+        var at = text.IndexOf(was, StringComparison.Ordinal);
+        Assert.True(at >= 0, $"the saved file has no {was}");
+        var path = folder.File("bad.json", text[..at] + becomes + text[(at + was.Length)..]);
+        var error = Assert.Throws<InvalidDataException>(() => Tokenizer.Load(path));
+        Assert.StartsWith(path, error.Message);
+        Assert.Contains(expected, error.Message);
+    }
+
+    [Fact]
+    public void Damaged_files_give_one_clear_error_or_load()
+    {
+        var good = Encoding.UTF8.GetBytes(Saved());
+        var random = new Random(6);
+        for (var trial = 0; trial < 300; trial++)
+        {
+            var bytes = trial % 3 == 0 ? good[..random.Next(good.Length)] : good[..];
+            if (trial % 3 != 0) bytes[random.Next(bytes.Length)] ^= (byte)(1 << random.Next(8));
+            var path = folder.File("damaged.json", bytes);
+            try
+            {
+                Tokenizer.Load(path);
+            }
+            catch (InvalidDataException error)
+            {
+                Assert.StartsWith(path, error.Message);
+            }
+        }
+    }
+
+    [Fact]
+    public void A_missing_file_is_a_missing_file() =>
+        Assert.Throws<FileNotFoundException>(() => Tokenizer.Load(folder.Path));
+}
