@@ -7,9 +7,7 @@ namespace TorchSharp
 {
     public abstract class Loss<T1, T2, TResult> : Module<T1, T2, TResult>
     {
-        public Loss(Reduction reduction = Reduction.Mean) : base("Loss") => this.reduction = reduction;
-
-        public override string GetName() => GetType().Name;
+        public Loss(Reduction reduction = Reduction.Mean) : base("") => this.reduction = reduction;   // it goes by its type's name
 
         public Reduction reduction { get; }
     }

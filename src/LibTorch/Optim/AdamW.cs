@@ -50,8 +50,8 @@ namespace TorchSharp.Modules
         /// <summary>The first group's; setting sets every group's.</summary>
         public (double, double) Betas
         {
-            get => ((ParamGroup)groups[0]).Betas;
-            set { foreach (ParamGroup group in groups) group.Betas = value; }
+            get => ((ParamGroup)_parameter_groups[0]).Betas;
+            set { foreach (ParamGroup group in _parameter_groups) group.Betas = value; }
         }
 
         public override void add_param_group(Modules.ParamGroup param_group)

@@ -28,13 +28,15 @@ public static partial class torch
 
         public abstract class Optimizer : IDisposable
         {
-            private protected readonly List<ParamGroup> groups = [];
+            protected IList<ParamGroup> _parameter_groups = [];
 
-            public virtual IEnumerable<ILearningRateController> ParamGroups => groups;
+            private protected Optimizer() { }
 
-            public virtual IEnumerable<Parameter> parameters() => groups.SelectMany(g => g.Parameters);
+            public virtual IEnumerable<ILearningRateController> ParamGroups => _parameter_groups;
 
-            public virtual void add_param_group(ParamGroup param_group) => groups.Add(param_group);
+            public virtual IEnumerable<Parameter> parameters() => _parameter_groups.SelectMany(g => g.Parameters);
+
+            public virtual void add_param_group(ParamGroup param_group) => _parameter_groups.Add(param_group);
 
             /// <summary>Forgets the gradients, so that backward writes instead of adding and nothing is filled with zeros.</summary>
             public virtual void zero_grad()
@@ -54,7 +56,12 @@ public static partial class torch
             }
 
             /// <summary>Frees the optimizer's state; the parameters are the model's.</summary>
-            protected virtual void Dispose(bool disposing) { }
+            protected virtual void Dispose(bool disposing)
+            {
+                if (disposing) DisposeState();
+            }
+
+            private protected virtual void DisposeState() { }
 
             /// <summary>Everything that resuming needs: options by group, state by parameter (live objects), and which state belongs to which group.</summary>
             public class StateDictionary

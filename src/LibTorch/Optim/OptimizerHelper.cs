@@ -8,6 +8,8 @@ public abstract class OptimizerHelper : optim.Optimizer
 {
     readonly Dictionary<Parameter, OptimizerState> states = new(ReferenceEqualityComparer.Instance);
 
+    public OptimizerHelper() { }
+
     /// <summary>Adds the group and makes its parameters' state. A parameter in two groups is an error.</summary>
     private protected void Add(ParamGroup group, OptimizerOptions defaults, Func<Parameter, OptimizerState> makeState)
     {
@@ -22,7 +24,7 @@ public abstract class OptimizerHelper : optim.Optimizer
                 throw new ArgumentException($"a parameter [{string.Join(", ", parameter.shape)}] is in the optimizer already");
             using (no_grad()) state.Initialize(group.Options);
         }
-        groups.Add(group);
+        _parameter_groups.Add(group);
     }
 
     private protected OptimizerState StateOf(Parameter parameter) => states[parameter];
@@ -34,14 +36,14 @@ public abstract class OptimizerHelper : optim.Optimizer
         if (loss_closure is not null)
             using (enable_grad()) loss = loss_closure();
         using (no_grad())
-            foreach (var group in groups) body((T)group);
+            foreach (var group in _parameter_groups) body((T)group);
         return loss;
     }
 
     public virtual StateDictionary state_dict()
     {
         var dictionary = new StateDictionary();
-        foreach (var group in groups)
+        foreach (var group in _parameter_groups)
         {
             dictionary.Options.Add(group.Options);
             dictionary.StateIndexRef.Add([]);
@@ -110,9 +112,8 @@ public abstract class OptimizerHelper : optim.Optimizer
         foreach (var state in states.Values) state.to(device);
     }
 
-    protected override void Dispose(bool disposing)
+    private protected override void DisposeState()
     {
-        if (!disposing) return;
         foreach (var state in states.Values) (state as IDisposable)?.Dispose();
         states.Clear();
     }

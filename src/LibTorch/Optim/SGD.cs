@@ -55,8 +55,8 @@ namespace TorchSharp.Modules
         /// <summary>The first group's; setting sets every group's.</summary>
         public double Momentum
         {
-            get => ((ParamGroup)groups[0]).Momentum;
-            set { foreach (ParamGroup group in groups) group.Momentum = value; }
+            get => ((ParamGroup)_parameter_groups[0]).Momentum;
+            set { foreach (ParamGroup group in _parameter_groups) group.Momentum = value; }
         }
 
         public override void add_param_group(Modules.ParamGroup param_group)
