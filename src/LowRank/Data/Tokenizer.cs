@@ -94,9 +94,15 @@ public sealed class Tokenizer
     /// <see cref="InvalidDataException"/> that names the file and what is wrong or not supported.</summary>
     public static Tokenizer Load(string path) => new(TokenizerFile.Read(TokenizerFile.PathOf(path)));
 
-    /// <summary>Writes <c>tokenizer.json</c> (into a folder, if <paramref name="path"/> does not end in .json), atomically, byte
-    /// for byte as `tokenizers` writes it.</summary>
-    public void Save(string path) => AtomicFile.Write(TokenizerFile.PathOf(path), File.Compose());
+    /// <summary>Writes <c>tokenizer.json</c> atomically, byte for byte as `tokenizers` writes it. If <paramref name="path"/> does
+    /// not end in .json it is a folder, and <c>tokenizer_config.json</c> is written beside it, from which `transformers` learns
+    /// that <see cref="EndOfText"/> begins and ends texts; without that file it would guess from the model and add tokens.</summary>
+    public void Save(string path)
+    {
+        var file = TokenizerFile.PathOf(path);
+        AtomicFile.Write(file, File.Compose());
+        if (file != path) AtomicFile.Write(Path.Combine(path, "tokenizer_config.json"), TokenizerFile.ComposeConfiguration(addedIds.ContainsKey(EndOfText) ? EndOfText : null));
+    }
 
     /// <summary>The token's id. Throws <see cref="KeyNotFoundException"/>.</summary>
     public int Id(string token) => TryId(token) ?? throw new KeyNotFoundException($"no token \"{token}\" among {VocabularySize}");

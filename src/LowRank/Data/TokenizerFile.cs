@@ -38,6 +38,14 @@ internal sealed class TokenizerFile
     /// <summary>The file's text: two spaces a level, no line end at its end.</summary>
     public string Compose() => PlainJson.Pretty(document);
 
+    /// <summary>The text of <c>tokenizer_config.json</c>: take tokenizer.json as it is.</summary>
+    public static string ComposeConfiguration(string? separator)
+    {
+        var configuration = new JsonObject { ["clean_up_tokenization_spaces"] = false, ["tokenizer_class"] = "PreTrainedTokenizerFast" };
+        if (separator is not null) (configuration["bos_token"], configuration["eos_token"]) = (separator, separator);
+        return PlainJson.Pretty(configuration) + "\n";
+    }
+
     /// <summary>The description of a newly trained tokenizer.</summary>
     public static TokenizerFile New(List<string> tokens, List<(int Left, int Right)> merges, IReadOnlyList<AddedToken> addedTokens)
     {

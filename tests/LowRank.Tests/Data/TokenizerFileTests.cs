@@ -22,6 +22,8 @@ public sealed class TokenizerFileTests : IDisposable
         var loaded = Tokenizer.Load(folder.Path); // a folder will do
         loaded.Save(folder.File("again"));
         Assert.Equal(text, File.ReadAllText(folder.File("again/tokenizer.json")));
+        Assert.Contains("\"eos_token\": \"<|endoftext|>\"", File.ReadAllText(folder.File("again/tokenizer_config.json")));
+        Assert.False(File.Exists(folder.File("tokenizer_config.json"))); // asked for one file, it writes one
         Assert.Equal([0], loaded.Encode(Tokenizer.EndOfText));
         Assert.Equal(" hugs", loaded.Decode(loaded.Encode(" hugs")));
     }

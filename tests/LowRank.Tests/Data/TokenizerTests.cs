@@ -157,11 +157,11 @@ public sealed class TokenizerTests
     }
 
     [Fact]
-    public void A_word_of_a_million_letters_takes_a_moment()
+    public void A_very_long_word_takes_a_moment()
     {
-        var text = new string('a', 1_000_000);
+        var text = new string('a', 200_000);
         var tokenizer = Tokenizer.Train(["aaaaaaaa"], 300);
-        Assert.Equal(1_000_000 / 8, tokenizer.Encode(text).Length);
+        Assert.Equal(200_000 / 8, tokenizer.Encode(text).Length);
         Assert.Equal(text, tokenizer.Decode(tokenizer.Encode(text)));
     }
 }
