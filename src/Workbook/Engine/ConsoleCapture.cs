@@ -1,0 +1,44 @@
+// Console.Out and Console.Error as streams of the running cell, one event a call, so that text and displays stay in order.
+
+using System.Text;
+
+namespace Workbook.Engine;
+
+/// <summary>Redirects the console to the running cell while it lives.</summary>
+internal sealed class ConsoleCapture : IDisposable
+{
+    private readonly TextWriter _out = Console.Out;
+    private readonly TextWriter _error = Console.Error;
+    private readonly TextReader _in = Console.In;
+
+    public ConsoleCapture(Action<string, string> stream)
+    {
+        Console.SetOut(new StreamWriter(text => stream("stdout", text)));
+        Console.SetError(new StreamWriter(text => stream("stderr", text)));
+        Console.SetIn(TextReader.Null); // no one can answer; ReadLine returns null at once
+    }
+
+    public void Dispose()
+    {
+        Console.SetOut(_out);
+        Console.SetError(_error);
+        Console.SetIn(_in);
+    }
+
+    private sealed class StreamWriter(Action<string> write) : TextWriter
+    {
+        public override Encoding Encoding => Encoding.UTF8;
+        public override string NewLine => "\n";
+        public override void Write(char value) => write(value.ToString());
+        public override void Write(string? value)
+        {
+            if (!string.IsNullOrEmpty(value))
+                write(value);
+        }
+        public override void Write(char[] buffer, int index, int count) => Write(new string(buffer, index, count));
+        public override void Write(ReadOnlySpan<char> buffer) => Write(buffer.ToString());
+        public override void WriteLine() => write("\n");
+        public override void WriteLine(string? value) => write(value + "\n");
+        public override void WriteLine(ReadOnlySpan<char> buffer) => write(buffer.ToString() + "\n");
+    }
+}

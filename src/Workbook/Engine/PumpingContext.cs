@@ -1,0 +1,77 @@
+// Runs a cell and its continuations on the one thread that an interrupt can stop: what follows an `await` comes back here.
+// A cell that blocks on its own continuation (`task.Result`) would wait for itself forever; a watchdog hands the
+// continuation to the thread pool when this thread sleeps while work is queued.
+
+using System.Collections.Concurrent;
+
+namespace Workbook.Engine;
+
+/// <summary>A synchronization context that one thread pumps until a task is done.</summary>
+internal sealed class PumpingContext : SynchronizationContext
+{
+    private static readonly TimeSpan WatchPeriod = TimeSpan.FromMilliseconds(50);
+    private readonly BlockingCollection<(SendOrPostCallback Callback, object? State)> _queue = [];
+    private readonly Thread _thread = Thread.CurrentThread;
+    private volatile bool _closed;
+
+    /// <summary>Runs the task that <paramref name="start"/> makes on this thread to its end.</summary>
+    public static Task<T> Run<T>(Func<Task<T>> start, CancellationToken interrupt)
+    {
+        var before = Current;
+        var context = new PumpingContext();
+        using var watchdog = new Timer(_ => context.RescueBlocked(), null, WatchPeriod, WatchPeriod);
+        SetSynchronizationContext(context);
+        try
+        {
+            var task = start();
+            task.ContinueWith(_ => context.Post(static _ => { }, null), TaskScheduler.Default); // wakes the loop below
+            while (!task.IsCompleted)
+            {
+                var (callback, state) = context._queue.Take(interrupt);
+                callback(state);
+            }
+            return task;
+        }
+        finally
+        {
+            SetSynchronizationContext(before);
+            context.Close();
+        }
+    }
+
+    public override void Post(SendOrPostCallback d, object? state)
+    {
+        if (_closed)
+            ThreadPool.QueueUserWorkItem(_ => d(state));
+        else
+            _queue.Add((d, state));
+    }
+
+    public override void Send(SendOrPostCallback d, object? state)
+    {
+        if (Thread.CurrentThread == _thread)
+        {
+            d(state);
+            return;
+        }
+        using var done = new ManualResetEventSlim();
+        Post(_ => { d(state); done.Set(); }, null);
+        done.Wait();
+    }
+
+    public override SynchronizationContext CreateCopy() => this;
+
+    private void RescueBlocked()
+    {
+        if ((_thread.ThreadState & ThreadState.WaitSleepJoin) != 0 && _queue.TryTake(out var work))
+            ThreadPool.QueueUserWorkItem(_ => work.Callback(work.State));
+    }
+
+    /// <summary>What the cell left running without awaiting it goes on in the thread pool.</summary>
+    private void Close()
+    {
+        _closed = true;
+        while (_queue.TryTake(out var work))
+            ThreadPool.QueueUserWorkItem(_ => work.Callback(work.State));
+    }
+}

@@ -1,0 +1,116 @@
+// The chain of Roslyn submissions behind a session. A submission is compiled first; only what compiled becomes part of the
+// chain, so a compile error changes nothing. What a run assigned before it threw stays.
+
+using System.Collections.Immutable;
+using System.Text;
+using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.CSharp;
+using Microsoft.CodeAnalysis.CSharp.Scripting;
+using Microsoft.CodeAnalysis.CSharp.Syntax;
+using Microsoft.CodeAnalysis.Scripting;
+using Microsoft.CodeAnalysis.Scripting.Hosting;
+
+namespace Workbook.Engine;
+
+/// <summary>A submission that compiled, or the diagnostics that say why it did not.</summary>
+internal sealed record Compiled(Script<object> Script, bool HasValue, ImmutableArray<Diagnostic> Errors);
+
+/// <summary>Compiles and runs submissions one after another.</summary>
+internal sealed class ScriptChain : IDisposable
+{
+    private static readonly string[] Imports =
+    [
+        "System", "System.Text", "System.Collections", "System.Collections.Generic", "System.Threading.Tasks", "System.Linq",
+        typeof(CellFunctions).FullName!,
+    ];
+
+    private readonly InteractiveAssemblyLoader _loader = new();
+    private ScriptOptions _options = ScriptOptions.Default
+        .WithReferences(FrameworkReferences())
+        .WithImports(Imports)
+        .WithLanguageVersion(LanguageVersion.Latest)
+        .WithAllowUnsafe(true)
+        .WithOptimizationLevel(OptimizationLevel.Release)
+        .WithEmitDebugInformation(true) // lines in stack traces
+        .WithFileEncoding(Encoding.UTF8);
+
+    private ScriptState<object>? _state;
+
+    /// <summary>Compiles code that stands in <paramref name="path"/> (the name that its stack frames carry).</summary>
+    public Compiled Compile(string code, string path)
+    {
+        string folder = Path.GetDirectoryName(path)!;
+        var options = _options
+            .WithFilePath(path)
+            .WithMetadataResolver(ScriptMetadataResolver.Default.WithBaseDirectory(folder))
+            .WithSourceResolver(ScriptSourceResolver.Default.WithBaseDirectory(folder));
+        options = options.AddReferences(Dependencies(code, path, options));
+        var script = _state is null
+            ? CSharpScript.Create<object>(code, options, assemblyLoader: _loader)
+            : _state.Script.ContinueWith<object>(code, options);
+        var errors = script.Compile().Where(diagnostic => diagnostic.Severity == DiagnosticSeverity.Error).ToImmutableArray();
+        if (errors.IsEmpty)
+            _options = _options.WithReferences(options.MetadataReferences);
+        return new Compiled(script, errors.IsEmpty && HasValue(script), errors);
+    }
+
+    /// <summary>Runs what compiled; the returned state carries the exception if the code threw.</summary>
+    public Task<ScriptState<object>> Run(Compiled compiled) => _state is null
+        ? compiled.Script.RunAsync(globals: null, catchException: _ => true)
+        : compiled.Script.RunFromAsync(_state, catchException: _ => true);
+
+    /// <summary>Makes the state of a run the one that the next submission continues.</summary>
+    public void Accept(ScriptState<object> state) => _state = state;
+
+    /// <summary>Forgets the value of the last submission, so that it can be collected once no variable holds it.</summary>
+    public void Dispose() => _loader.Dispose();
+
+    /// <summary>A trailing expression without a semicolon that is not void.</summary>
+    private static bool HasValue(Script script)
+    {
+        var tree = script.GetCompilation().SyntaxTrees.Last();
+        return tree.GetRoot() is CompilationUnitSyntax { Members: [.., GlobalStatementSyntax { Statement: ExpressionStatementSyntax { SemicolonToken.IsMissing: true } last }] }
+            && script.GetCompilation().GetSemanticModel(tree).GetTypeInfo(last.Expression).Type?.SpecialType != SpecialType.System_Void;
+    }
+
+    /// <summary>The assemblies beside each <c>#r</c>'d one that it references: their types are for cells to use as well.</summary>
+    private static IEnumerable<MetadataReference> Dependencies(string code, string path, ScriptOptions options)
+    {
+        if (!code.Contains("#r", StringComparison.Ordinal))
+            return [];
+        var root = CSharpSyntaxTree.ParseText(code, new CSharpParseOptions(kind: SourceCodeKind.Script)).GetCompilationUnitRoot();
+        var known = options.MetadataReferences.OfType<PortableExecutableReference>().Select(reference => reference.FilePath).ToHashSet();
+        var waiting = new Queue<string>(root.GetReferenceDirectives()
+            .SelectMany(directive => options.MetadataResolver.ResolveReference(directive.File.ValueText, path, MetadataReferenceProperties.Assembly))
+            .Select(reference => reference.FilePath!));
+        var found = new List<MetadataReference>();
+        while (waiting.TryDequeue(out string? assembly))
+        {
+            using var metadata = AssemblyMetadata.CreateFromFile(assembly);
+            foreach (var module in metadata.GetModules())
+            {
+                var reader = module.GetMetadataReader();
+                foreach (var handle in reader.AssemblyReferences)
+                {
+                    string beside = Path.Combine(Path.GetDirectoryName(assembly)!, reader.GetString(reader.GetAssemblyReference(handle).Name) + ".dll");
+                    if (!File.Exists(beside) || !known.Add(beside))
+                        continue;
+                    found.Add(MetadataReference.CreateFromFile(beside));
+                    waiting.Enqueue(beside);
+                }
+            }
+        }
+        return found;
+    }
+
+    /// <summary>.NET's own assemblies and this one, for <c>display</c>.</summary>
+    private static IEnumerable<MetadataReference> FrameworkReferences()
+    {
+        string framework = Path.GetDirectoryName(typeof(object).Assembly.Location)!;
+        string all = (string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!;
+        return all.Split(Path.PathSeparator)
+            .Where(path => Path.GetDirectoryName(path) == framework)
+            .Append(typeof(CellFunctions).Assembly.Location)
+            .Select(path => MetadataReference.CreateFromFile(path));
+    }
+}

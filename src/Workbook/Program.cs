@@ -1,0 +1,14 @@
+// The `workbook` command: one verb a file in Commands/.
+
+using System.CommandLine;
+using Workbook.Commands;
+using Workbook.Engine;
+
+if (args is ["session-host"]) // a notebook's own process, started by SessionProcess
+    return SessionHost.Run();
+
+var root = new RootCommand("A workbook that teaches low-rank adaptation by doing it.")
+{
+    RunCommand.Create(),
+};
+return await root.Parse(args).InvokeAsync();
