@@ -1,0 +1,138 @@
+// Merging: the active adapters go into the weight, and forward costs what it cost without them. Only ever explicit: train() and eval()
+// never merge.
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace LowRank;
+
+public sealed partial class AdaptedLinear
+{
+    private readonly List<LinearAdapter> merged = [];
+    private Original? original;
+
+    /// <summary>W and b from before a merge.</summary>
+    private sealed record Original(Tensor Weight, Tensor? Bias);
+
+    /// <summary>The adapters that are merged into the weight.</summary>
+    public IReadOnlyList<LinearAdapter> MergedAdapters => merged;
+
+    /// <summary>Puts the active adapters into the weight. With nothing active, or when already merged, nothing happens.</summary>
+    /// <param name="keepOriginal">Keep a copy of the weight, from which <see cref="Unmerge"/> restores it bit for bit. Without it the merge is for good.</param>
+    /// <exception cref="InvalidOperationException">The merged weight would hold NaN or infinity; nothing is changed.</exception>
+    public void Merge(bool keepOriginal = true)
+    {
+        if (!HasWork) return;
+        var working = Working.ToList();
+        using var grad = no_grad();
+        using var sum = MergedWeight(working);
+        using var offset = MergedBias(working);
+        RefuseNotFinite(working, sum, offset);
+
+        if (keepOriginal) original = new(CopyOf(Weight.Dequantize()), bias is null ? null : CopyOf(bias.detach()));
+        Weight.Assign(sum);
+        if (offset is not null) bias!.copy_(offset);
+        merged.AddRange(working);
+        if (!keepOriginal) Forget(working);
+    }
+
+    /// <summary>Restores the weight that <see cref="Merge"/> replaced; the adapters are active again. Without a merge nothing happens.</summary>
+    public void Unmerge()
+    {
+        if (merged.Count == 0) return;
+        using var grad = no_grad();
+        Weight.Assign(original!.Weight);
+        original.Weight.Dispose();
+        if (original.Bias is { } before)
+        {
+            bias!.copy_(before);
+            before.Dispose();
+        }
+        original = null;
+        merged.Clear();
+    }
+
+    /// <summary>Throws if a merge would leave NaN or infinity; changes nothing.</summary>
+    internal void CheckMerge()
+    {
+        if (!HasWork) return;
+        var working = Working.ToList();
+        using var grad = no_grad();
+        using var sum = MergedWeight(working);
+        using var offset = MergedBias(working);
+        RefuseNotFinite(working, sum, offset);
+    }
+
+    /// <summary>
+    /// What an adapter changes about W as it stands, [out, in]: ΔW, and for a decomposed one m ⊙ (W + ΔW)/‖W + ΔW‖ − W.
+    /// In float32 or wider; the caller disposes it.
+    /// </summary>
+    public Tensor Delta(string name)
+    {
+        var adapter = Required(name);
+        if (merged.Contains(adapter)) throw new InvalidOperationException($"the adapter \"{name}\" is merged into the weight; call Unmerge first");
+        using var grad = no_grad();
+        if (adapter.Magnitude is null) return adapter.Update.Delta(FrozenWeight.Wide(Weight.DataType));
+        var sum = adapter.Apply(Weight);
+        using var dense = Weight.Dequantize();
+        using var _ = sum.sub_(dense);
+        return sum;
+    }
+
+    /// <summary>The decomposed adapter rescales W + its own ΔW; plain ones are added to that.</summary>
+    private Tensor MergedWeight(List<LinearAdapter> working)
+    {
+        var first = working.Find(a => a.Magnitude is not null) ?? working[0];
+        var sum = first.Apply(Weight);
+        foreach (var adapter in working.Where(a => a != first))
+        {
+            using var delta = adapter.Update.Delta(sum.dtype);
+            using var _ = sum.add_(delta);
+        }
+        return sum;
+    }
+
+    private Tensor? MergedBias(List<LinearAdapter> working)
+    {
+        Tensor? sum = null;
+        foreach (var adapter in working)
+        {
+            using var offset = adapter.Update.Offset();
+            if (offset is null) continue;
+            if (bias is null)
+                throw new InvalidOperationException($"the adapter \"{adapter.AdapterName}\" has a bias, and the layer has none that it could be merged into; leave it unmerged");
+            sum ??= CopyOf(bias.detach());
+            using var _ = sum.add_(offset);
+        }
+        return sum;
+    }
+
+    private static void RefuseNotFinite(List<LinearAdapter> working, params ReadOnlySpan<Tensor?> results)
+    {
+        foreach (var result in results)
+        {
+            if (result is null) continue;
+            using var finite = result.isfinite();
+            using var all = finite.all();
+            if (!all.item<bool>())
+                throw new InvalidOperationException($"merging {string.Join(" and ", working.Select(a => $"\"{a.AdapterName}\""))} would put NaN or infinity into the weight; nothing was changed");
+        }
+    }
+
+    /// <summary>After a merge for good the adapters are part of the weight; as adapters they are gone.</summary>
+    private void Forget(List<LinearAdapter> working)
+    {
+        merged.Clear();
+        foreach (var adapter in working) RemoveAdapter(adapter.AdapterName);
+    }
+
+    private void RefuseWhileMerged(string what)
+    {
+        if (merged.Count > 0)
+            throw new InvalidOperationException($"can't {what} while {string.Join(" and ", merged.Select(a => $"\"{a.AdapterName}\""))} is merged into the weight; call Unmerge first");
+    }
+
+    private static Tensor CopyOf(Tensor tensor)
+    {
+        using (tensor) return tensor.clone().DetachFromDisposeScope();
+    }
+}

@@ -1,0 +1,164 @@
+// The only linear layer: y = x Wᵀ + b with named adapters on it. Its forward is one hand-written autograd function (AdaptedProduct);
+// merging is in AdaptedLinear.Merging.cs. Training policies (which ranks train, when to restart) watch steps; the layer does not know them.
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace LowRank;
+
+/// <summary>
+/// A linear layer: x [..., in] to [..., out]. Without an adapter it is a plain linear layer whose weight may train.
+/// In a state dict it is <c>weight</c> and <c>bias</c>; the tensors of its adapters are parameters but not part of the base model's state.
+/// </summary>
+public sealed partial class AdaptedLinear : nn.Module<Tensor, Tensor>
+{
+    // Named as in a state dict. Moving the module to another device or type replaces them.
+    private readonly Parameter weight;
+    private readonly Parameter? bias;
+
+    private readonly List<LinearAdapter> adapters = [];
+    private FrozenWeight storage;
+
+    /// <summary>Weight and bias start uniform in ±1/√in.</summary>
+    public AdaptedLinear(long inFeatures, long outFeatures, bool hasBias = false, ScalarType? dtype = null, Device? device = null)
+        : base(nameof(AdaptedLinear))
+    {
+        if (inFeatures < 1 || outFeatures < 1)
+            throw new ArgumentException($"a linear layer needs at least one input and one output; asked for {inFeatures} and {outFeatures}");
+        var bound = 1 / Math.Sqrt(inFeatures);
+        weight = new Parameter(empty(outFeatures, inFeatures, dtype, device).uniform_(-bound, bound));
+        if (hasBias) bias = new Parameter(empty(outFeatures, dtype, device).uniform_(-bound, bound));
+        storage = new DenseWeight(weight);
+        RegisterComponents();
+    }
+
+    public long InFeatures => Weight.InFeatures;
+
+    public long OutFeatures => Weight.OutFeatures;
+
+    /// <summary>The bias [out], or null.</summary>
+    public Parameter? Bias => bias;
+
+    /// <summary>How W is stored.</summary>
+    public FrozenWeight Weight
+    {
+        get
+        {
+            if (storage is DenseWeight && !ReferenceEquals(storage.Parameter, weight)) storage = new DenseWeight(weight);
+            return storage;
+        }
+    }
+
+    /// <summary>All adapters, in the order in which they were added.</summary>
+    public IReadOnlyList<LinearAdapter> Adapters => adapters;
+
+    /// <summary>False while the adapters are switched off as a whole: the layer then is what it was without them.</summary>
+    public bool AdaptersEnabled { get; private set; } = true;
+
+    /// <summary>x [..., in] to [..., out].</summary>
+    public override Tensor forward(Tensor x)
+    {
+        Check(x);
+        return HasWork || Weight.Parameter is null ? AdaptedProduct.Run(x, [this])[0] : nn.functional.linear(x, weight, bias);
+    }
+
+    /// <summary>
+    /// The outputs of several layers that read the same x, as each one's forward would give them: the small products of their adapters
+    /// are one product, and their gradients for x are summed in place.
+    /// </summary>
+    public static Tensor[] ForwardAll(Tensor x, params ReadOnlySpan<AdaptedLinear> layers)
+    {
+        foreach (var layer in layers) layer.Check(x);
+        return AdaptedProduct.Run(x, layers);
+    }
+
+    /// <summary>Adds an adapter and makes it the only active one.</summary>
+    /// <param name="name">A name that no other adapter of this layer has.</param>
+    /// <param name="update">ΔW, with this layer's shape.</param>
+    /// <param name="decomposed">Split the sum into magnitude and direction (DoRA); the magnitude starts as ‖W‖ of each row.</param>
+    /// <param name="dropout">Share of x dropped on the adapter's path in training.</param>
+    /// <param name="trainable">Do its tensors require gradients while it is active?</param>
+    public LinearAdapter AddAdapter(string name, Update update, bool decomposed = false, double dropout = 0, bool trainable = true)
+    {
+        if (string.IsNullOrWhiteSpace(name) || name.Contains('.') || name is nameof(weight) or nameof(bias))
+            throw new ArgumentException($"\"{name}\" can't be an adapter's name: it must not be empty, contain a dot, or be \"weight\" or \"bias\"");
+        if (Find(name) is not null) throw new ArgumentException($"the layer already has an adapter \"{name}\"; remove it or choose another name");
+        if (update.InFeatures != InFeatures || update.OutFeatures != OutFeatures)
+            throw new ArgumentException($"the update is [{update.OutFeatures}, {update.InFeatures}], the layer's weight [{OutFeatures}, {InFeatures}]");
+        RefuseWhileMerged($"add the adapter \"{name}\"");
+        if (decomposed) RefuseOffset(name, update);
+
+        using var grad = no_grad();
+        var magnitude = decomposed ? Weight.RowNormSquared().sqrt() : null;
+        var adapter = new LinearAdapter(name, update, magnitude, dropout, trainable);
+        register_module(name, adapter);
+        adapter.train(training);
+        adapters.Add(adapter);
+        SetActive(name);
+        return adapter;
+    }
+
+    /// <summary>Takes an adapter off; the layer is as if it had never had it.</summary>
+    public void RemoveAdapter(string name)
+    {
+        var adapter = Required(name);
+        if (merged.Contains(adapter)) throw new InvalidOperationException($"the adapter \"{name}\" is merged into the weight; call Unmerge first");
+        adapters.Remove(adapter);
+        ClearModules();
+        foreach (var other in adapters) register_module(other.AdapterName, other);
+        adapter.Dispose();
+    }
+
+    /// <summary>Makes these adapters active and all others inactive. Several add up; at most one of them may be decomposed.</summary>
+    public void SetActive(params ReadOnlySpan<string> names)
+    {
+        var chosen = new List<LinearAdapter>();
+        foreach (var name in names) chosen.Add(Required(name));
+        RefuseWhileMerged("switch adapters");
+        var decomposed = chosen.Where(a => a.Magnitude is not null).Distinct().ToList();
+        if (decomposed.Count > 1)
+            throw new InvalidOperationException($"the adapters \"{decomposed[0].AdapterName}\" and \"{decomposed[1].AdapterName}\" each split the weight " +
+                $"into magnitude and direction; both at once have no agreed meaning. Activate one of them, merge it, and then activate the other");
+        foreach (var adapter in adapters) adapter.IsActive = chosen.Contains(adapter);
+    }
+
+    /// <summary>Switches all adapters on or off; which of them are active stays.</summary>
+    public void EnableAdapters(bool enabled = true)
+    {
+        if (!enabled) RefuseWhileMerged("switch the adapters off");
+        AdaptersEnabled = enabled;
+    }
+
+    /// <summary>The adapter of that name, or null.</summary>
+    public LinearAdapter? Find(string name) => adapters.Find(a => a.AdapterName == name);
+
+    /// <summary>The adapters that forward adds to the product.</summary>
+    internal IEnumerable<LinearAdapter> Working => AdaptersEnabled && merged.Count == 0 ? adapters.Where(a => a.IsActive) : [];
+
+    private bool HasWork => AdaptersEnabled && merged.Count == 0 && adapters.Exists(a => a.IsActive);
+
+    /// <summary>Only the weight and the bias: what the base model's checkpoint holds.</summary>
+    public override Dictionary<string, Tensor> state_dict(Dictionary<string, Tensor>? destination = null, string? prefix = null)
+    {
+        destination ??= [];
+        foreach (var (name, parameter) in named_parameters(recurse: false))
+            destination.TryAdd(string.IsNullOrEmpty(prefix) ? name : $"{prefix}.{name}", parameter);
+        return destination;
+    }
+
+    private LinearAdapter Required(string name) => Find(name)
+        ?? throw new ArgumentException($"no adapter \"{name}\"{NearestNames.Suggest(name, adapters.Select(a => a.AdapterName))}");
+
+    private void Check(Tensor x)
+    {
+        if (x.dim() == 0 || x.shape[^1] != InFeatures)
+            throw new ArgumentException($"the layer takes [..., {InFeatures}]; x is [{string.Join(", ", x.shape)}]");
+    }
+
+    private static void RefuseOffset(string name, Update update)
+    {
+        using var offset = update.Offset();
+        if (offset is not null)
+            throw new ArgumentException($"the adapter \"{name}\" has a bias of its own, which has no place in a decomposed weight; leave out the bias or the magnitude");
+    }
+}

@@ -1,0 +1,51 @@
+// DoRA (arXiv 2402.09353, eq. 5): W' = m ⊙ (W + ΔW) / C with C = ‖W + ΔW‖ over `in`, one number an output row. C is a constant in
+// backward. It is computed again only when W or the update changed.
+using static TorchSharp.torch;
+
+namespace LowRank;
+
+/// <summary>The row norms C [out] of W + ΔW, kept until one of them changes.</summary>
+internal sealed class DirectionNorm
+{
+    private Tensor? norm, zeroRows;
+    private TensorStamp weightStamp;
+    private TensorStamp[] updateStamps = [];
+
+    /// <summary>How often C was computed.</summary>
+    internal int Computed { get; private set; }
+
+    /// <summary>C [out] in float32 or wider; 1 for a row of zeros, so that it divides safely. Valid until W or the update changes.</summary>
+    public Tensor Of(FrozenWeight weight, Update update)
+    {
+        Refresh(weight, update);
+        return norm!;
+    }
+
+    /// <summary>m/C [out] in float32 or wider, and 1 for a row of zeros. The caller disposes it.</summary>
+    public Tensor Factor(Tensor magnitude, FrozenWeight weight, Update update)
+    {
+        Refresh(weight, update);
+        using var constant = magnitude.detach();
+        using var m = constant.to(norm!.dtype);
+        var factor = m.div(norm!);
+        using var _ = factor.masked_fill_(zeroRows!, 1);
+        return factor;
+    }
+
+    private void Refresh(FrozenWeight weight, Update update)
+    {
+        var (w, u) = (weight.Stamp, update.Stamps());
+        if (norm is not null && w.Matches(weightStamp) && u.Length == updateStamps.Length
+            && u.Zip(updateStamps).All(pair => pair.First.Matches(pair.Second))) return;
+
+        using var grad = no_grad();
+        using var squared = update.RowNormSquared(weight);
+        norm?.Dispose();
+        zeroRows?.Dispose();
+        zeroRows = squared.le(0).DetachFromDisposeScope();
+        norm = squared.sqrt().DetachFromDisposeScope();
+        using var _ = norm.masked_fill_(zeroRows, 1);
+        (weightStamp, updateStamps) = (w, u);
+        Computed++;
+    }
+}

@@ -1,0 +1,70 @@
+// How ΔW is parametrized: one of the four axes. An update adds ΔW x to an output, gives gradients for its own tensors, and
+// materializes ΔW. It knows nothing of how W is stored, of magnitudes or of dropout; the layer's autograd function calls it with
+// gradients off and two-dimensional tensors, n tokens each.
+//
+// Many updates begin by multiplying x with a small matrix (A in LoRA, VeRA, AdaLoRA, DyLoRA). Such a matrix is the update's
+// Reader, and the layer computes reads = x Readerᵀ itself: layers that share their input then share one product.
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace LowRank;
+
+/// <summary>A tensor of an update under the name that it has in an adapter file, as "lora_A.weight".</summary>
+public readonly record struct UpdateTensor(string Name, Parameter Value);
+
+/// <summary>An additive change ΔW [out, in] of a linear layer's weight.</summary>
+public abstract class Update(string name, long inFeatures, long outFeatures) : nn.Module(name)
+{
+    /// <summary>Columns of ΔW.</summary>
+    public long InFeatures { get; } = inFeatures;
+
+    /// <summary>Rows of ΔW.</summary>
+    public long OutFeatures { get; } = outFeatures;
+
+    /// <summary>The tensors that an adapter file holds, in a fixed order.</summary>
+    public abstract IReadOnlyList<UpdateTensor> Tensors { get; }
+
+    /// <summary>The matrix [r, in] that reads x, or null if this update wants x itself.</summary>
+    public virtual Tensor? Reader => null;
+
+    /// <summary>Does the reader get a gradient?</summary>
+    public virtual bool ReaderTrains => false;
+
+    /// <summary>A constant [out] that the update adds to the output, scale included, or null. The caller disposes it.</summary>
+    public virtual Tensor? Offset() => null;
+
+    /// <summary>y [n, out] += ΔW x and the offset, in place. x is [n, in]; reads is x Readerᵀ [n, r], or null without a reader.</summary>
+    public abstract void AddTo(Tensor y, Tensor x, Tensor? reads);
+
+    /// <summary>The gradients of one call of <see cref="AddTo"/>.</summary>
+    public abstract void Backward(UpdateGradients gradients);
+
+    /// <summary>Takes the reader's gradient [r, in]; called only where <see cref="ReaderTrains"/>.</summary>
+    public virtual void ReaderBackward(Tensor gradient, UpdateGradients gradients) =>
+        throw new InvalidOperationException($"{GetName()} has no reader that trains");
+
+    /// <summary>ΔW [out, in], scale included. The caller disposes it.</summary>
+    public abstract Tensor Delta(ScalarType dtype);
+
+    /// <summary>‖W_o + ΔW_o‖² of each output row [out], in float32 or wider (DoRA's norm). This one materializes ΔW.</summary>
+    public virtual Tensor RowNormSquared(FrozenWeight weight)
+    {
+        using var sum = AddedTo(weight);
+        using var norm = linalg.vector_norm(sum, 2, [1]);
+        return norm.square();
+    }
+
+    /// <summary>W + ΔW [out, in] in float32 or wider.</summary>
+    internal Tensor AddedTo(FrozenWeight weight)
+    {
+        using var dense = weight.Dequantize();
+        var wide = FrozenWeight.Wide(dense.dtype);
+        var sum = Delta(wide);
+        using var _ = sum.add_(dense);
+        return sum;
+    }
+
+    /// <summary>Stamps of every tensor that ΔW depends on.</summary>
+    internal TensorStamp[] Stamps() => Tensors.Select(t => TensorStamp.Of(t.Value)).ToArray();
+}
