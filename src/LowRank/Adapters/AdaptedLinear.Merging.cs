@@ -125,7 +125,7 @@ public sealed partial class AdaptedLinear
         foreach (var adapter in working) RemoveAdapter(adapter.AdapterName);
     }
 
-    private void RefuseWhileMerged(string what)
+    internal void RefuseWhileMerged(string what)
     {
         if (merged.Count > 0)
             throw new InvalidOperationException($"can't {what} while {string.Join(" and ", merged.Select(a => $"\"{a.AdapterName}\""))} is merged into the weight; call Unmerge first");

@@ -59,7 +59,7 @@ public sealed partial class AdaptedLinear : nn.Module<Tensor, Tensor>
     public override Tensor forward(Tensor x)
     {
         Check(x);
-        return HasWork || Weight.Parameter is null ? AdaptedProduct.Run(x, [this])[0] : nn.functional.linear(x, weight, bias);
+        return HasWork || Weight.Parameter is null ? AdaptedProduct.Run(x, this)[0] : nn.functional.linear(x, weight, bias);
     }
 
     /// <summary>
@@ -80,8 +80,7 @@ public sealed partial class AdaptedLinear : nn.Module<Tensor, Tensor>
     /// <param name="trainable">Do its tensors require gradients while it is active?</param>
     public LinearAdapter AddAdapter(string name, Update update, bool decomposed = false, double dropout = 0, bool trainable = true)
     {
-        if (string.IsNullOrWhiteSpace(name) || name.Contains('.') || name is nameof(weight) or nameof(bias))
-            throw new ArgumentException($"\"{name}\" can't be an adapter's name: it must not be empty, contain a dot, or be \"weight\" or \"bias\"");
+        CheckName(name);
         if (Find(name) is not null) throw new ArgumentException($"the layer already has an adapter \"{name}\"; remove it or choose another name");
         if (update.InFeatures != InFeatures || update.OutFeatures != OutFeatures)
             throw new ArgumentException($"the update is [{update.OutFeatures}, {update.InFeatures}], the layer's weight [{OutFeatures}, {InFeatures}]");
@@ -112,14 +111,21 @@ public sealed partial class AdaptedLinear : nn.Module<Tensor, Tensor>
     /// <summary>Makes these adapters active and all others inactive. Several add up; at most one of them may be decomposed.</summary>
     public void SetActive(params ReadOnlySpan<string> names)
     {
+        var chosen = CheckActive(names);
+        foreach (var adapter in adapters) adapter.IsActive = chosen.Contains(adapter);
+    }
+
+    /// <summary>The adapters of these names, if all of them may be active at once.</summary>
+    internal List<LinearAdapter> CheckActive(params ReadOnlySpan<string> names)
+    {
         var chosen = new List<LinearAdapter>();
         foreach (var name in names) chosen.Add(Required(name));
         RefuseWhileMerged("switch adapters");
         var decomposed = chosen.Where(a => a.Magnitude is not null).Distinct().ToList();
         if (decomposed.Count > 1)
             throw new InvalidOperationException($"the adapters \"{decomposed[0].AdapterName}\" and \"{decomposed[1].AdapterName}\" each split the weight " +
-                $"into magnitude and direction; both at once have no agreed meaning. Activate one of them, merge it, and then activate the other");
-        foreach (var adapter in adapters) adapter.IsActive = chosen.Contains(adapter);
+                $"into magnitude and direction; both at once have no agreed meaning. Merge one of them first (activate it, then Merge(keepOriginal: false)), then activate the other");
+        return chosen;
     }
 
     /// <summary>Switches all adapters on or off; which of them are active stays.</summary>
@@ -144,6 +150,12 @@ public sealed partial class AdaptedLinear : nn.Module<Tensor, Tensor>
         foreach (var (name, parameter) in named_parameters(recurse: false))
             destination.TryAdd(string.IsNullOrEmpty(prefix) ? name : $"{prefix}.{name}", parameter);
         return destination;
+    }
+
+    internal static void CheckName(string name)
+    {
+        if (string.IsNullOrWhiteSpace(name) || name.Contains('.') || name is nameof(weight) or nameof(bias))
+            throw new ArgumentException($"\"{name}\" can't be an adapter's name: it must not be empty, contain a dot, or be \"weight\" or \"bias\"");
     }
 
     private LinearAdapter Required(string name) => Find(name)

@@ -16,7 +16,7 @@ internal sealed class AdaptedPass
     private int savedX = -1;
 
     /// <param name="list">The function's arguments, to which each layer appends its parameters.</param>
-    public AdaptedPass(Tensor x, ReadOnlySpan<AdaptedLinear> adapted, List<object?> list)
+    public AdaptedPass(Tensor x, ReadOnlySpan<AdaptedLinear> adapted, List<object> list)
     {
         shape = x.shape;
         needsInput = x.requires_grad;

@@ -18,15 +18,15 @@ internal sealed class AdaptedProduct : autograd.MultiTensorFunction<AdaptedProdu
     public override string Name => nameof(AdaptedLinear);
 
     /// <summary>The layers' outputs [..., out_i] for one x [..., in].</summary>
-    public static Tensor[] Run(Tensor x, ReadOnlySpan<AdaptedLinear> layers)
+    public static Tensor[] Run(Tensor x, params ReadOnlySpan<AdaptedLinear> layers)
     {
-        var arguments = new List<object?> { null, x };
+        var arguments = new List<object> { null!, x };
         var pass = new AdaptedPass(x, layers, arguments);
         try
         {
             if (!pass.NeedsGradient) return [.. pass.Forward(x)];
             arguments[0] = pass;
-            return [.. apply(arguments.ToArray()!)];
+            return [.. apply(arguments.ToArray())];
         }
         finally { pass.ReleaseForward(); }
     }
@@ -43,6 +43,6 @@ internal sealed class AdaptedProduct : autograd.MultiTensorFunction<AdaptedProdu
     public override List<Tensor> backward(autograd.AutogradContext ctx, List<Tensor> grad_outputs)
     {
         var pass = (AdaptedPass)ctx.get_data(Pass);
-        return [.. pass.Backward(ctx.get_saved_variables(), grad_outputs)!];
+        return new List<Tensor>(pass.Backward(ctx.get_saved_variables(), grad_outputs)!);
     }
 }

@@ -13,7 +13,7 @@ internal sealed class AdapterPass
     private Tensor? ownReads;
     private int savedMask = -1, savedReads = -1;
 
-    public AdapterPass(LinearAdapter adapter, AdaptedPass pass, List<object?> arguments)
+    public AdapterPass(LinearAdapter adapter, AdaptedPass pass, List<object> arguments)
     {
         this.pass = pass;
         Adapter = adapter;

@@ -20,7 +20,7 @@ internal sealed class LayerPass
     private readonly int weightArgument = -1, biasArgument = -1;
     private int savedFactor = -1, savedOutput = -1, savedNorm = -1;
 
-    public LayerPass(AdaptedLinear layer, AdaptedPass pass, List<object?> arguments)
+    public LayerPass(AdaptedLinear layer, AdaptedPass pass, List<object> arguments)
     {
         this.pass = pass;
         weight = layer.Weight;

@@ -38,6 +38,9 @@ public sealed class LinearAdapter : nn.Module
     /// <summary>Do its tensors train while it is active?</summary>
     public bool Trainable { get; }
 
+    /// <summary>The configuration it was made from, or null for one put on a layer by hand.</summary>
+    public AdapterConfig? Config { get; internal set; }
+
     /// <summary>Is it added to the layer's output (or merged into its weight)?</summary>
     public bool IsActive
     {

@@ -1,0 +1,37 @@
+// What every method's configuration has: where the adapter goes, dropout, and whether the sum is decomposed. A method adds a record
+// of its own (LoraConfig) with its few numbers.
+using static TorchSharp.torch;
+
+namespace LowRank;
+
+/// <summary>The configuration of an adapter over a model. Immutable: <c>config with { … }</c> makes another.</summary>
+public abstract record AdapterConfig
+{
+    /// <summary>Which linear layers get the adapter, if <c>Adapt</c> is not told: suffixes joined by "|", a regular expression for
+    /// the whole path, or "all-linear" (every linear layer but the head).</summary>
+    public TargetPattern Targets { get; init; } = TargetPattern.AllLinear;
+
+    /// <summary>Layers that get none although they are targets.</summary>
+    public TargetPattern? Exclude { get; init; }
+
+    /// <summary>Only these layers of the stack (the first number in a module's path), or null for all.</summary>
+    public IReadOnlyList<int>? Layers { get; init; }
+
+    /// <summary>Share of the adapter's input that is dropped in training, at least 0 and below 1.</summary>
+    public double Dropout { get; init; }
+
+    /// <summary>Split the adapted weight into magnitude and direction (DoRA)?</summary>
+    public bool Decomposed { get; init; }
+
+    /// <summary>Throws if a number makes no sense, before any layer is touched.</summary>
+    internal virtual void Validate()
+    {
+        if (Dropout is not (>= 0 and < 1)) throw new ArgumentException($"dropout must be at least 0 and below 1; it is {Dropout}");
+    }
+
+    /// <summary>The update of one layer; path is the layer's name in the model, for settings that depend on it.</summary>
+    internal abstract Update CreateUpdate(string path, long inFeatures, long outFeatures, ScalarType dtype, Device device);
+
+    /// <summary>Name and shape of every tensor that a file of this method holds for one layer.</summary>
+    internal abstract IEnumerable<(string Name, long[] Shape)> TensorsOf(string path, long inFeatures, long outFeatures);
+}

@@ -1,0 +1,86 @@
+// An adapter as a folder, as PEFT writes and reads it: adapter_config.json and adapter_model.safetensors. A tensor's name there is
+// "base_model.model." + the layer's path + "." + its name in the method ("lora_A.weight", "lora_magnitude_vector").
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace LowRank;
+
+/// <summary>Saves and loads adapters of a model.</summary>
+public static class PeftFiles
+{
+    /// <summary>The file with the tensors.</summary>
+    internal const string FileName = "adapter_model.safetensors";
+
+    private const string Prefix = "base_model.model.";
+    private const int NamesInError = 5;
+
+    /// <summary>Writes an adapter to a folder. Each file appears complete or not at all.</summary>
+    /// <param name="model">A model with the adapter.</param>
+    /// <param name="folder">Made if it is not there; an adapter in it is replaced.</param>
+    /// <param name="name">Which adapter.</param>
+    public static void SaveAdapter(this nn.Module model, string folder, string name = Adapter.DefaultName)
+    {
+        var layers = model.RequiredLayersOf(name);
+        if (layers[0].Adapter.Config is not LoraConfig config)
+            throw new InvalidOperationException($"the adapter \"{name}\" was put on its layers by hand and has no configuration to save; use Adapt");
+        Directory.CreateDirectory(folder);
+        SafeTensors.Save(Path.Combine(folder, FileName),
+            layers.SelectMany(l => l.Adapter.Tensors.Select(t => new KeyValuePair<string, Tensor>(FullName(l.Path, t.Name), t.Value))).OrderBy(t => t.Key, StringComparer.Ordinal),
+            new Dictionary<string, string> { ["format"] = "pt" });
+        AtomicFile.Write(Path.Combine(folder, PeftConfig.FileName), PeftConfig.Write(config, layers.Select(l => l.Path)));
+    }
+
+    /// <summary>Puts the adapter of a folder onto the model and makes it the active one.</summary>
+    /// <param name="model">The model it was made for.</param>
+    /// <param name="folder">With adapter_config.json and adapter_model.safetensors.</param>
+    /// <param name="name">The adapter's name in the model.</param>
+    /// <param name="trainable">Shall it go on training? Otherwise its tensors require no gradient.</param>
+    /// <exception cref="InvalidDataException">Tensors are missing, unexpected or of another shape. The model is not changed.</exception>
+    public static void LoadAdapter(this nn.Module model, string folder, string name = Adapter.DefaultName, bool trainable = false)
+    {
+        var config = PeftConfig.Read(Path.Combine(folder, PeftConfig.FileName));
+        using var file = SafeTensorsFile.Open(Path.Combine(folder, FileName));
+        Validate(file, config, model.TargetsOf(config, name));
+        using var scope = NewDisposeScope();
+        var tensors = file.Names.ToDictionary(n => n, n => file.Read(n));
+        RefuseNotFinite(file.Path, tensors);
+
+        model.AddAdapter(config, name, trainable);
+        using var grad = no_grad();
+        foreach (var (path, _, adapter) in model.LayersOf(name))
+            foreach (var (tensorName, parameter) in adapter.Tensors) parameter.copy_(tensors[FullName(path, tensorName)]);
+    }
+
+    private static void Validate(SafeTensorsFile file, LoraConfig config, IReadOnlyList<(string Path, AdaptedLinear Layer)> targets)
+    {
+        var expected = new Dictionary<string, long[]>();
+        foreach (var (path, layer) in targets)
+            foreach (var (name, shape) in config.TensorsOf(path, layer.InFeatures, layer.OutFeatures)) expected.Add(FullName(path, name), shape);
+        var problems = new List<string>();
+        Report(problems, "missing", expected.Keys.Where(name => !file.Contains(name)));
+        Report(problems, "unexpected", file.Names.Where(name => !expected.ContainsKey(name)));
+        Report(problems, "of another shape", expected.Where(e => file.Contains(e.Key) && !file.Info(e.Key).Shape.SequenceEqual(e.Value))
+            .Select(e => $"{e.Key} ([{string.Join(", ", file.Info(e.Key).Shape)}] in the file, [{string.Join(", ", e.Value)}] in the model)"));
+        Report(problems, "not of a floating-point type", expected.Keys.Where(name => file.Contains(name) && !IsFloating(file.Info(name).Type)));
+        if (problems.Count > 0) throw new InvalidDataException($"{file.Path} does not fit the model: {string.Join("; ", problems)}");
+    }
+
+    private static void Report(List<string> problems, string what, IEnumerable<string> names)
+    {
+        var list = names.ToList();
+        if (list.Count == 0) return;
+        problems.Add($"{what}: {string.Join(", ", list.Take(NamesInError))}{(list.Count > NamesInError ? $" and {list.Count - NamesInError} more" : "")}");
+    }
+
+    private static void RefuseNotFinite(string path, Dictionary<string, Tensor> tensors)
+    {
+        foreach (var (name, tensor) in tensors)
+            if (!tensor.isfinite().all().item<bool>()) throw new InvalidDataException($"{path}: tensor \"{name}\" holds NaN or infinity");
+    }
+
+    private static bool IsFloating(SafeTensorsType type) =>
+        type is SafeTensorsType.F64 or SafeTensorsType.F32 or SafeTensorsType.F16 or SafeTensorsType.BF16;
+
+    private static string FullName(string path, string name) => path.Length == 0 ? $"{Prefix}{name}" : $"{Prefix}{path}.{name}";
+}

@@ -1,0 +1,70 @@
+// LoRA and DoRA on one layer against PEFT: output, gradients, merged weight and bias, output after merging, in float32 and float64.
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace LowRank.Tests.Adapters;
+
+public class LayerFixtures
+{
+    private static readonly string[] Methods = ["lora", "lora_rslora", "lora_bias", "dora", "dora_rslora"];
+
+    public static TheoryData<string> All => Golden.Where(f => Methods.Contains(f.Method));
+
+    [Theory, MemberData(nameof(All))]
+    public void EqualsInFloat32(string id) => Compare(Golden.Fixture(id), ScalarType.Float32, "", Golden.LayerTolerance);
+
+    [Theory, MemberData(nameof(All))]
+    public void EqualsInFloat64(string id) => Compare(Golden.Fixture(id), ScalarType.Float64, ".f64", Golden.ExactTolerance);
+
+    private static void Compare(Fixture fixture, ScalarType dtype, string twin, double tolerance)
+    {
+        using var scope = NewDisposeScope();
+        var tensors = fixture.Load();
+        var (layer, adapter) = Build(fixture, tensors, dtype);
+        var x = tensors["x"].to(dtype).requires_grad_();
+        var y = layer.forward(x);
+        (y * tensors["probe"].to(dtype)).sum().backward();
+
+        Golden.Close(tensors["out" + twin], y, tolerance, "out");
+        Golden.Close(tensors["grad.x" + twin], x.grad!, tolerance, "grad.x");
+        foreach (var (name, parameter) in adapter.Tensors)
+        {
+            var key = "grad." + (name == LinearAdapter.MagnitudeName ? name + ".weight" : name) + twin;
+            Golden.Close(tensors[key], parameter.grad!, tolerance, key);
+        }
+        Assert.Null(layer.get_parameter("weight")!.grad);
+        if (tensors.TryGetValue("weight_norm", out var norm))
+            Golden.Close(norm, adapter.Norm.Of(layer.Weight, adapter.Update), Golden.LayerTolerance, "weight_norm");
+
+        layer.Merge();
+        Golden.Close(tensors["merged.weight" + twin], layer.get_parameter("weight")!, tolerance, "merged.weight");
+        if (tensors.TryGetValue("merged.bias" + twin, out var bias)) Golden.Close(bias, layer.Bias!, tolerance, "merged.bias");
+        using (no_grad()) Golden.Close(tensors["out.merged" + twin], layer.forward(x), tolerance, "out.merged");
+    }
+
+    private static (AdaptedLinear, LinearAdapter) Build(Fixture fixture, Dictionary<string, Tensor> tensors, ScalarType dtype)
+    {
+        var weight = tensors["base.weight"];
+        var layer = new AdaptedLinear(weight.shape[1], weight.shape[0], tensors.ContainsKey("base.bias"), dtype);
+        layer.load_state_dict(tensors.Where(t => t.Key.StartsWith("base.")).ToDictionary(t => t.Key["base.".Length..], t => t.Value));
+        foreach (var parameter in layer.parameters()) parameter.requires_grad = false;
+
+        var config = new LoraConfig
+        {
+            Rank = fixture.Hyper("r", 0L),
+            Alpha = fixture.Hyper("lora_alpha", 0.0),
+            RsLora = fixture.Hyper("use_rslora", false),
+            Bias = fixture.Hyper("lora_bias", false),
+            Decomposed = fixture.Hyper("use_dora", false),
+        };
+        Assert.Equal(fixture.Hyper("scaling", 0.0), config.ScaleOf(""));
+        layer.Adapt(config);
+        var adapter = layer.Find(Adapter.DefaultName)!;
+        using var grad = no_grad();
+        if (adapter.Magnitude is not null)
+            Golden.Close(linalg.vector_norm(weight, 2, [1]), adapter.Magnitude, Golden.LayerTolerance, "the magnitude at the start");
+        foreach (var (name, parameter) in adapter.Tensors)
+            parameter.copy_(tensors["adapter." + (name == LinearAdapter.MagnitudeName ? name + ".weight" : name)]);
+        return (layer, adapter);
+    }
+}
