@@ -74,7 +74,7 @@ public sealed partial class AdaptedLinear
         if (adapter.Magnitude is null) return adapter.Update.Delta(FrozenWeight.Wide(Weight.DataType));
         var sum = adapter.Apply(Weight);
         using var dense = Weight.Dequantize();
-        using var _ = sum.sub_(dense);
+        sum.sub_(dense);
         return sum;
     }
 
@@ -86,7 +86,7 @@ public sealed partial class AdaptedLinear
         foreach (var adapter in working.Where(a => a != first))
         {
             using var delta = adapter.Update.Delta(sum.dtype);
-            using var _ = sum.add_(delta);
+            sum.add_(delta);
         }
         return sum;
     }
@@ -101,7 +101,7 @@ public sealed partial class AdaptedLinear
             if (bias is null)
                 throw new InvalidOperationException($"the adapter \"{adapter.AdapterName}\" has a bias, and the layer has none that it could be merged into; leave it unmerged");
             sum ??= CopyOf(bias.detach());
-            using var _ = sum.add_(offset);
+            sum.add_(offset);
         }
         return sum;
     }

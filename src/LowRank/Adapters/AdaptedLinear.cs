@@ -59,7 +59,8 @@ public sealed partial class AdaptedLinear : nn.Module<Tensor, Tensor>
     public override Tensor forward(Tensor x)
     {
         Check(x);
-        return HasWork || Weight.Parameter is null ? AdaptedProduct.Run(x, this)[0] : nn.functional.linear(x, weight, bias);
+        var plain = !HasWork && Weight.Parameter is not null && x.dtype == weight.dtype;
+        return plain ? nn.functional.linear(x, weight, bias) : AdaptedProduct.Run(x, this)[0];
     }
 
     /// <summary>

@@ -15,7 +15,7 @@ internal sealed class AdaptedPass
     private readonly List<Tensor> temporaries = [];     // made in forward; the graph has its own references
     private int savedX = -1;
 
-    /// <param name="list">The function's arguments, to which each layer appends its parameters.</param>
+    // list: the function's arguments, to which each layer appends its parameters.
     public AdaptedPass(Tensor x, ReadOnlySpan<AdaptedLinear> adapted, List<object> list)
     {
         shape = x.shape;

@@ -13,6 +13,7 @@ public static class Adapter
     /// <param name="rsLora">Scale by α/√r instead (arXiv 2312.03732).</param>
     /// <param name="dropout">Share of the adapter's input that is dropped in training.</param>
     /// <param name="bias">Also train a bias on B.</param>
+    /// <param name="init">How A starts.</param>
     public static LoraConfig Lora(long rank = 8, double? alpha = null, bool rsLora = false, double dropout = 0, bool bias = false,
         LoraInit init = LoraInit.Kaiming) =>
         new() { Rank = rank, Alpha = alpha ?? 2 * rank, RsLora = rsLora, Dropout = dropout, Bias = bias, Init = init };

@@ -93,7 +93,7 @@ internal sealed class AdapterPass
     public void AddThroughDropout(Tensor dInput, Tensor dx, List<Tensor> saved)
     {
         using var masked = Masked(dInput, saved[savedMask]);
-        using var _ = dx.add_(masked);
+        dx.add_(masked);
     }
 
     /// <summary>dy [n, out] is the gradient of ΔW input; dInput [n, in] gets the adapter's part added unless the shared product brings it.</summary>
@@ -108,7 +108,7 @@ internal sealed class AdapterPass
         if (drops && dReads is not null)
         {
             using var reader = Reader(dy.dtype);
-            if (dInput is not null) dInput.addmm_(dReads, reader).Dispose();    // [n, r] x [r, in] -> [n, in]
+            if (dInput is not null) dInput.addmm_(dReads, reader);    // [n, r] x [r, in] -> [n, in]
             if (Update.ReaderTrains)
             {
                 using var transposed = dReads.t();
@@ -134,7 +134,7 @@ internal sealed class AdapterPass
     private Tensor Masked(Tensor tensor, Tensor mask)
     {
         var masked = tensor.mul(mask);
-        using var _ = masked.mul_(1 / (1 - Adapter.Dropout));
+        masked.mul_(1 / (1 - Adapter.Dropout));
         return masked;
     }
 }

@@ -56,7 +56,7 @@ internal sealed class LayerPass
         var y = empty([.. inputShape[..^1], weight.OutFeatures], x.dtype, x.device);
         var flat = y.view(-1, weight.OutFeatures);                              // [n, out]
         var biasFirst = bias is not null && (decomposed is null || decomposed.Drops);
-        if (biasFirst) flat.copy_(bias!).Dispose();
+        if (biasFirst) flat.copy_(bias!);
         weight.Multiply(x, flat, accumulate: biasFirst);                        // [n, in] x [in, out] -> [n, out]
         if (decomposed is { Drops: true }) AddDropped(x, flat);
         else if (decomposed is not null) Decompose(x, ref y, ref flat);
@@ -82,8 +82,8 @@ internal sealed class LayerPass
             y = scaled.dtype == x.dtype ? scaled : Narrowed(scaled, x.dtype);
             flat = y.view(-1, weight.OutFeatures);
         }
-        else flat.mul_(factor).Dispose();
-        if (bias is not null) flat.add_(bias).Dispose();
+        else flat.mul_(factor);
+        if (bias is not null) flat.add_(bias);
     }
 
     /// <summary>y += f ⊙ (x̃ Wᵀ + ΔW x̃) − x̃ Wᵀ.</summary>
@@ -96,8 +96,8 @@ internal sealed class LayerPass
         decomposed.AddTo(output, input);
         using var factor = Factor();
         using var scaled = output.mul(factor);
-        using var change = scaled.sub_(product);
-        y.add_(change).Dispose();
+        scaled.sub_(product);
+        y.add_(scaled);
         savedOutput = pass.Keep(output, madeHere: true);
     }
 
@@ -125,7 +125,7 @@ internal sealed class LayerPass
         if (!WeightTrains) return;
         using var transposed = dy.t();
         var gradient = transposed.mm(x!);                                       // [out, n] x [n, in] -> [out, in]
-        if (gradients[weightArgument] is { } sofar) gradient.add_(sofar).Dispose();
+        if (gradients[weightArgument] is { } sofar) gradient.add_(sofar);
         gradients[weightArgument] = gradient;
     }
 

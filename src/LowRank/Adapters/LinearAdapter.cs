@@ -71,7 +71,7 @@ public sealed class LinearAdapter : nn.Module
         using var safe = norm.masked_fill_(zero, 1);
         using var column = magnitude.detach().to(sum.dtype).unsqueeze(1);
         using var factor = column.div(safe);
-        using var _ = sum.mul_(factor);
+        sum.mul_(factor);
         return sum;
     }
 }

@@ -71,6 +71,7 @@ public static class ModelAdapters
     }
 
     /// <summary>Puts the active adapters into the weights, so that forward costs nothing more. See <see cref="AdaptedLinear.Merge"/>.</summary>
+    /// <param name="model">A model of <see cref="AdaptedLinear"/> layers.</param>
     /// <param name="keepOriginal">Keep the weights they replace, for <see cref="Unmerge"/>; without it the merge is for good and the adapters are gone.</param>
     /// <exception cref="InvalidOperationException">A merged weight would hold NaN or infinity; nothing is changed.</exception>
     public static void Merge(this nn.Module model, bool keepOriginal = true)

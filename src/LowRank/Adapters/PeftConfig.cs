@@ -22,8 +22,7 @@ internal static class PeftConfig
     /// <summary>Initialisations that also change the base model's weights, which the file does not hold.</summary>
     private static readonly string[] ChangingBase = ["pissa", "olora", "loftq", "corda", "lora_ga"];
 
-    /// <summary>The file's text.</summary>
-    /// <param name="targets">The modules that have the adapter, if the configuration said "all-linear".</param>
+    /// <summary>The file's text; targets are the modules that have the adapter, listed if the configuration said "all-linear".</summary>
     public static string Write(LoraConfig config, IEnumerable<string> targets)
     {
         var pattern = config.Targets.IsAllLinear ? TargetPattern.Names(targets.Select(path => path.Split('.')[^1])) : config.Targets;

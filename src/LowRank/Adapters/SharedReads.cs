@@ -57,7 +57,7 @@ internal sealed class SharedReads
     {
         reads = null;
         if (gradient is null) return;
-        if (dx is not null) dx.addmm_(gradient, readers!).Dispose();            // [n, Σr] x [Σr, in] -> [n, in]
+        if (dx is not null) dx.addmm_(gradient, readers!);            // [n, Σr] x [Σr, in] -> [n, in]
         if (members.Exists(m => m.Update.ReaderTrains))
         {
             using var transposed = gradient.t();

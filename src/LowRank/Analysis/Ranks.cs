@@ -16,6 +16,7 @@ public static class Ranks
     }
 
     /// <summary>Singular values above tolerance · max(rows, columns) · the largest: the usual numerical rank.</summary>
+    /// <param name="matrix">[rows, columns].</param>
     /// <param name="tolerance">Unit roundoff of the numbers that went into the matrix, float32's if not given.</param>
     public static int Numerical(Tensor matrix, double tolerance = 1.1920929e-7)
     {

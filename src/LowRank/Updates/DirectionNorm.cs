@@ -28,7 +28,7 @@ internal sealed class DirectionNorm
         using var constant = magnitude.detach();
         using var m = constant.to(norm!.dtype);
         var factor = m.div(norm!);
-        using var _ = factor.masked_fill_(zeroRows!, 1);
+        factor.masked_fill_(zeroRows!, 1);
         return factor;
     }
 
@@ -44,7 +44,7 @@ internal sealed class DirectionNorm
         zeroRows?.Dispose();
         zeroRows = squared.le(0).DetachFromDisposeScope();
         norm = squared.sqrt().DetachFromDisposeScope();
-        using var _ = norm.masked_fill_(zeroRows, 1);
+        norm.masked_fill_(zeroRows, 1);
         (weightStamp, updateStamps) = (w, u);
         Computed++;
     }

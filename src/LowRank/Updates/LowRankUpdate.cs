@@ -24,9 +24,14 @@ public sealed class LowRankUpdate : Update
     private readonly Parameter lora_B;
     private readonly Parameter? lora_bias;
 
+    /// <param name="inFeatures">Columns of ΔW.</param>
+    /// <param name="outFeatures">Rows of ΔW.</param>
     /// <param name="rank">r; it may exceed in and out, which only wastes memory.</param>
     /// <param name="scale">s, what BA is multiplied with.</param>
     /// <param name="bias">Also train a bias on B; it is scaled like B.</param>
+    /// <param name="init">How A starts.</param>
+    /// <param name="dtype">Of the trained tensors; torch's default if not given.</param>
+    /// <param name="device">Where they lie; torch's default if not given.</param>
     public LowRankUpdate(long inFeatures, long outFeatures, long rank, double scale, bool bias = false, LoraInit init = LoraInit.Kaiming,
         ScalarType? dtype = null, Device? device = null) : base(nameof(LowRankUpdate), inFeatures, outFeatures)
     {
@@ -71,10 +76,10 @@ public sealed class LowRankUpdate : Update
     {
         using var scaled = ScaledB(y.dtype);
         using var transposed = scaled.t();
-        using var _ = y.addmm_(reads!, transposed);                             // [n, r] x [r, out] -> [n, out]
+        y.addmm_(reads!, transposed);                             // [n, r] x [r, out] -> [n, out]
         if (lora_bias is null) return;
         using var offset = Offset()!;
-        using var __ = y.add_(offset);
+        y.add_(offset);
     }
 
     public override void Backward(UpdateGradients gradients)
@@ -83,19 +88,19 @@ public sealed class LowRankUpdate : Update
         if (gradients.ReadsGradient is { } dReads)
         {
             using var scaled = ScaledB(dy.dtype);
-            using var _ = dReads.addmm_(dy, scaled, 0);                         // [n, out] x [out, r] -> [n, r]
+            dReads.addmm_(dy, scaled, 0);                         // [n, out] x [out, r] -> [n, r]
         }
         if (gradients.Wants(1))
         {
             using var transposed = dy.t();
             var gradient = transposed.mm(gradients.Reads!);                     // [out, n] x [n, r] -> [out, r]
-            using var _ = gradient.mul_(Scale);
+            gradient.mul_(Scale);
             gradients.Set(1, gradient);
         }
         if (lora_bias is not null && gradients.Wants(2))
         {
             var gradient = dy.sum(0, type: lora_bias.dtype);
-            using var _ = gradient.mul_(Scale);
+            gradient.mul_(Scale);
             gradients.Set(2, gradient);
         }
     }
@@ -122,8 +127,8 @@ public sealed class LowRankUpdate : Update
         using var baa = b.mm(aa);                                               // [out, r] x [r, r] -> [out, r]
         using var ownTerms = baa.mul(b);
         using var own = ownTerms.sum(1);                                        // s²·rowsum((B A Aᵀ) ⊙ B)
-        using var crossTerms = wa.mul_(b);
-        using var cross = crossTerms.sum(1);                                    // s·rowsum((W Aᵀ) ⊙ B)
+        wa.mul_(b);
+        using var cross = wa.sum(1);                                            // s·rowsum((W Aᵀ) ⊙ B)
         using var scaleOfTerms = weight.RowNormSquared().add(own);
         var norm = scaleOfTerms.add(cross, 2);
         RecomputeCancelled(weight, norm, scaleOfTerms, at, b);
@@ -149,7 +154,7 @@ public sealed class LowRankUpdate : Update
         using var sum = w.addmm(bRows, a);                                      // [m, in] + [m, r] x [r, in]
         using var length = linalg.vector_norm(sum, 2, [1]);
         using var exact = length.square();
-        using var _ = norm.index_copy_(0, rows, exact);
+        norm.index_copy_(0, rows, exact);
     }
 
     /// <summary>s·B [out, r] in the given type.</summary>

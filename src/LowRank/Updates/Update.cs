@@ -61,7 +61,7 @@ public abstract class Update(string name, long inFeatures, long outFeatures) : n
         using var dense = weight.Dequantize();
         var wide = FrozenWeight.Wide(dense.dtype);
         var sum = Delta(wide);
-        using var _ = sum.add_(dense);
+        sum.add_(dense);
         return sum;
     }
 

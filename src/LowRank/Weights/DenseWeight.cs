@@ -31,6 +31,6 @@ public sealed class DenseWeight(Parameter parameter) : FrozenWeight
     protected override void Store(Tensor dense)
     {
         using var grad = no_grad();
-        using var _ = parameter.copy_(dense);
+        parameter.copy_(dense);
     }
 }

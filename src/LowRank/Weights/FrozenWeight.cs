@@ -55,14 +55,14 @@ public abstract class FrozenWeight
     {
         using var dense = Dequantize(x.dtype);
         using var transposed = dense.t();
-        using var _ = y.addmm_(x, transposed, accumulate ? 1 : 0);      // [n, in] x [in, out] -> [n, out]
+        y.addmm_(x, transposed, accumulate ? 1 : 0);      // [n, in] x [in, out] -> [n, out]
     }
 
     /// <summary>Writes dy W into dx, or adds it: dy [n, out], dx [n, in]. Quantized storages dequantize again here.</summary>
     public virtual void MultiplyTransposed(Tensor dy, Tensor dx, bool accumulate = false)
     {
         using var dense = Dequantize(dy.dtype);
-        using var _ = dx.addmm_(dy, dense, accumulate ? 1 : 0);         // [n, out] x [out, in] -> [n, in]
+        dx.addmm_(dy, dense, accumulate ? 1 : 0);         // [n, out] x [out, in] -> [n, in]
     }
 
     /// <summary>‖W_o‖² of each output row [out], in float32 or wider. Kept until W changes; it belongs to the weight, not to the caller.</summary>

@@ -125,9 +125,9 @@ public class AdaptedLinearProperties : IDisposable
         var adapted = layer.forward(x).detach();
         layer.Merge();
         Golden.Close(adapted, layer.forward(x), 1e-5, "merged");
-        Assert.False(layer.get_parameter("weight")!.Equals(before));
+        Assert.False(Same(layer.get_parameter("weight")!, before));
         layer.Unmerge();
-        Assert.True(layer.get_parameter("weight")!.equal(before).item<bool>() || layer.get_parameter("weight")!.eq(before).all().item<bool>());
+        Assert.True(Same(layer.get_parameter("weight")!, before));
         Golden.Close(adapted, layer.forward(x), 1e-12, "unmerged");
     }
 
@@ -151,12 +151,15 @@ public class AdaptedLinearProperties : IDisposable
         var before = layer.get_parameter("weight")!.detach().clone();
         layer.eval();
         layer.train();
-        Assert.True(layer.get_parameter("weight")!.eq(before).all().item<bool>());
+        Assert.True(Same(layer.get_parameter("weight")!, before));
     }
 
-    [Theory]
-    [InlineData(5), InlineData(3, 5), InlineData(2, 3, 5), InlineData(2, 2, 3, 5), InlineData(0, 5), InlineData(1, 1, 5)]
-    public void AnyShapeOfX(params long[] shape)
+    private static bool Same(Tensor left, Tensor right) => left.eq(right).all().item<bool>();
+
+    public static TheoryData<long[]> Shapes => new([5], [3, 5], [2, 3, 5], [2, 2, 3, 5], [0, 5], [1, 1, 5]);
+
+    [Theory, MemberData(nameof(Shapes))]
+    public void AnyShapeOfX(long[] shape)
     {
         foreach (var kind in new[] { "lora", "dora" })
         {
@@ -182,8 +185,9 @@ public class AdaptedLinearProperties : IDisposable
         Assert.Equal(x.shape, x.grad!.shape);
     }
 
-    [Theory, InlineData(ScalarType.BFloat16), InlineData(ScalarType.Float16)]
-    public void NarrowWeightsGiveNarrowOutputsAndWideGradients(ScalarType dtype)
+    [Theory]
+    [InlineData(ScalarType.BFloat16, ScalarType.BFloat16), InlineData(ScalarType.BFloat16, ScalarType.Float32), InlineData(ScalarType.Float16, ScalarType.Float32)]
+    public void NarrowWeightsAreComputedInTheTypeOfX(ScalarType dtype, ScalarType input)
     {
         foreach (var kind in new[] { "lora", "bias", "dora" })
         {
@@ -193,10 +197,9 @@ public class AdaptedLinearProperties : IDisposable
             narrow.Adapt(Config(kind));
             using (no_grad())
                 foreach (var (to, from) in narrow.Find("default")!.Tensors.Zip(exact.Find("default")!.Tensors)) to.Value.copy_(from.Value);
-            var x = randn(8, 40).to(dtype);
-            if (Unsupported(x)) Assert.Skip($"this libtorch has no {dtype} matrix product on this device");
+            var x = randn(8, 40).to(input);
             var y = narrow.forward(x);
-            Assert.Equal(dtype, y.dtype);
+            Assert.Equal(input, y.dtype);
             var expected = exact.forward(x.to(ScalarType.Float32));
             Golden.Close(expected, y, 0.02, kind);
             y.sum().backward();
@@ -207,16 +210,6 @@ public class AdaptedLinearProperties : IDisposable
                 Golden.Close(b.Value.grad!, a.Value.grad!, 0.05, $"{kind} {a.Name}");
             }
         }
-    }
-
-    private static bool Unsupported(Tensor x)
-    {
-        try
-        {
-            x.mm(x.t()).Dispose();
-            return false;
-        }
-        catch (System.Runtime.InteropServices.ExternalException) { return true; }
     }
 
     [Fact]
