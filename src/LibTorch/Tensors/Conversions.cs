@@ -10,7 +10,7 @@ public static partial class torch
     {
         Tensor Convert(ScalarType? type, Device? device, bool copy, bool disposeAfter, bool non_blocking)
         {
-            var result = Op.ToDtypeLayout.Call(this, type, Argument.None, device, Argument.None, non_blocking, copy);
+            var result = Op.ToDtypeLayout.Call(this, type, Argument.None, device is null ? null : Ready(device), Argument.None, non_blocking, copy);
             if (disposeAfter) Dispose();
             return result;
         }

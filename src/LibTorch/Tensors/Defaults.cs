@@ -18,7 +18,16 @@ public static partial class torch
     public static void set_default_device(Device device) => defaultDevice = device;
     public static void set_default_device(string device) => defaultDevice = new Device(device);
 
-    internal static Device DeviceOr(Device? device) => device ?? defaultDevice;
+    internal static Device DeviceOr(Device? device) => Ready(device ?? defaultDevice);
+
+    /// <summary>Asks for a CUDA device only where there is one, with a sentence that libtorch's page-long message lacks.</summary>
+    internal static Device Ready(Device device)
+    {
+        if (device.type != DeviceType.CUDA || device.index < cuda.device_count() && cuda.is_available()) return device;
+        throw new InvalidOperationException(cuda.is_available()
+            ? $"there is no {device}: this machine has {cuda.device_count()} CUDA devices, counted from 0"
+            : $"{device} is not available: this machine or its libtorch ({__version__}) has no CUDA; use torch.CPU, or test torch.cuda.is_available() first");
+    }
 
     /// <summary>The type that a sum of the two has.</summary>
     public static ScalarType promote_types(ScalarType type1, ScalarType type2)

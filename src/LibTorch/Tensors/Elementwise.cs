@@ -128,13 +128,15 @@ public static partial class torch
         public (Tensor Mantissa, Tensor Exponent) frexp() => Op.FrexpTensor.CallPair(this);
 
         public Tensor angle() => Op.Angle.Call(this);
-        public Tensor conj() => Op.Conj.Call(this);
+
+        /// <summary>Computed, never a lazy view: the elements that C# reads are the conjugate ones.</summary>
+        public Tensor conj() => Op.ConjPhysical.Call(this);
         public Tensor conj_physical() => Op.ConjPhysical.Call(this);
         public Tensor conj_physical_() => InPlace(Op.ConjPhysical_, this);
         public Tensor resolve_conj() => Op.ResolveConj.Call(this);
         public Tensor resolve_neg() => Op.ResolveNeg.Call(this);
         public Tensor real => is_complex() ? Op.Real.Call(this) : this;
-        public Tensor imag => Op.Imag.Call(this);
+        public Tensor imag => Op.Imag.Call(this).resolve_neg();
         public Tensor view_as_complex() => Op.ViewAsComplex.Call(this);
         public Tensor view_as_real() => Op.ViewAsReal.Call(this);
     }
@@ -271,7 +273,7 @@ public static partial class torch
             Abs = new("abs"), Abs_ = new("abs_"), Acos = new("acos"), Acos_ = new("acos_"), Acosh = new("acosh"),
             Acosh_ = new("acosh_"), Angle = new("angle"), Asin = new("asin"), Asin_ = new("asin_"), Asinh = new("asinh"),
             Asinh_ = new("asinh_"), Atan = new("atan"), Atan_ = new("atan_"), Atanh = new("atanh"), Atanh_ = new("atanh_"),
-            Ceil = new("ceil"), Ceil_ = new("ceil_"), Complex = new("complex"), Conj = new("conj"),
+            Ceil = new("ceil"), Ceil_ = new("ceil_"), Complex = new("complex"), 
             ConjPhysical = new("conj_physical"), ConjPhysical_ = new("conj_physical_"), Cos = new("cos"), Cos_ = new("cos_"),
             Cosh = new("cosh"), Cosh_ = new("cosh_"), Deg2rad = new("deg2rad"), Deg2rad_ = new("deg2rad_"), Digamma = new("digamma"),
             Digamma_ = new("digamma_"), Erf = new("erf"), Erf_ = new("erf_"), Erfc = new("erfc"), Erfc_ = new("erfc_"),

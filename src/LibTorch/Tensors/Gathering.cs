@@ -27,8 +27,12 @@ public static partial class torch
         public Tensor take_along_dim(IEnumerable<long> indices) => take_along_dim(torch.tensor(indices.ToArray(), device: device));
         public Tensor take_along_dim(IEnumerable<long> indices, long dim) => take_along_dim(torch.tensor(indices.ToArray(), device: device), dim);
 
-        public Tensor masked_fill(Tensor mask, Scalar value) => Op.MaskedFillScalar.Call(this, mask, value);
-        public Tensor masked_fill_(Tensor mask, Scalar value) => InPlace(Op.MaskedFillScalar_, this, mask, value);
+        /// <summary>libtorch 1.13 reads masks of other types as if their bytes were truth values.</summary>
+        static Tensor Mask(Tensor mask) => mask.dtype == ScalarType.Bool ? mask
+            : throw new ArgumentException($"the mask holds {mask.dtype}; make it a bool tensor, for example with .ne(0)");
+
+        public Tensor masked_fill(Tensor mask, Scalar value) => Op.MaskedFillScalar.Call(this, Mask(mask), value);
+        public Tensor masked_fill_(Tensor mask, Scalar value) => InPlace(Op.MaskedFillScalar_, this, Mask(mask), value);
         public Tensor masked_scatter(Tensor mask, Tensor value) => Op.MaskedScatter.Call(this, mask, value);
         public Tensor masked_scatter_(Tensor mask, Tensor value) => InPlace(Op.MaskedScatter_, this, mask, value);
         public Tensor masked_select(Tensor mask) => Op.MaskedSelect.Call(this, mask);

@@ -7,7 +7,8 @@ public static partial class torch
 {
     public partial class Tensor
     {
-        public Tensor sum(ScalarType? type = null) => Op.Sum.Call(this, type);
+        /// <summary>The sum of all elements; over dimension 0 it is <c>sum(0L)</c>, because C# takes a plain 0 for an enumeration's value.</summary>
+        public Tensor sum(ScalarType? type = null) => Op.Sum.Call(this, NoDimension(type, "sum"));
         public Tensor sum(long[] dim, bool keepdim = false, ScalarType? type = null) => Op.SumDimIntList.Call(this, dim, keepdim, type);
         public Tensor sum(ReadOnlySpan<long> dim, bool keepdim = false, ScalarType? type = null) => sum(dim.ToArray(), keepdim, type);
         public Tensor sum(long dim, bool keepdim = false, ScalarType? type = null) => sum(new[] { dim }, keepdim, type);
@@ -20,8 +21,13 @@ public static partial class torch
         public Tensor nanmean(int? dim = null, bool keepdim = false, ScalarType? dtype = null) =>
             Op.Nanmean.Call(this, dim is { } d ? new[] { d } : Argument.None, keepdim, dtype);
 
-        public Tensor prod(ScalarType? type = null) => Op.Prod.Call(this, type);
+        /// <summary>The product of all elements; over dimension 0 it is <c>prod(0L)</c>.</summary>
+        public Tensor prod(ScalarType? type = null) => Op.Prod.Call(this, NoDimension(type, "prod"));
         public Tensor prod(long dim, bool keepdim = false, ScalarType? type = null) => Op.ProdDimInt.Call(this, dim, keepdim, type);
+
+        /// <summary>A plain 0 meant as a dimension arrives as the type numbered 0, and would reduce everything in uint8.</summary>
+        static ScalarType? NoDimension(ScalarType? type, string what) => type != ScalarType.Byte ? type : throw new ArgumentException(
+            $"{what}(0): C# reads 0 as ScalarType.Byte; write {what}(0L) for dimension 0, or {what}().to(uint8) for the total in uint8");
 
         public Tensor max() => Op.Max.Call(this);
         public (Tensor values, Tensor indexes) max(long dim, bool keepdim = false) => Op.MaxDim.CallPair(this, dim, keepdim);

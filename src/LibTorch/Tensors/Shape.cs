@@ -27,9 +27,9 @@ public static partial class torch
         /// <summary>All dimensions in reverse order.</summary>
         public Tensor T => permute(Enumerable.Range(1, (int)Dimensions).Select(d => Dimensions - d));
         public Tensor mT => Op.MT.Call(this);
-        public Tensor H => Op.MatrixH.Call(this);
-        public Tensor mH => Op.MH.Call(this);
-        public Tensor adjoint() => Op.Adjoint.Call(this);
+        public Tensor H => Op.MatrixH.Call(this).resolve_conj();
+        public Tensor mH => Op.MH.Call(this).resolve_conj();
+        public Tensor adjoint() => Op.Adjoint.Call(this).resolve_conj();
         public Tensor movedim(long[] source, long[] destination) => Op.MovedimIntlist.Call(this, source, destination);
         public Tensor moveaxis(long[] source, long[] destination) => movedim(source, destination);
 
