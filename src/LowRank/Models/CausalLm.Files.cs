@@ -1,0 +1,82 @@
+// A model's folder in Hugging Face's layout: config.json, model.safetensors, tokenizer.json.
+using static TorchSharp.torch;
+
+namespace LowRank;
+
+public sealed partial class CausalLm
+{
+    private const string WeightsFile = "model.safetensors";
+    private const string TokenizerFile = "tokenizer.json";
+
+    /// <summary>Loads a Llama-style model and, where there is one, its tokenizer.</summary>
+    /// <param name="folder">Holds config.json, model.safetensors and perhaps tokenizer.json.</param>
+    /// <param name="dtype">Type of the weights in memory, float32 unless said (the CPU is slow at others).</param>
+    /// <param name="device">Where the model lives, the CPU unless said.</param>
+    /// <exception cref="FileNotFoundException">A file is missing; names it.</exception>
+    /// <exception cref="InvalidDataException">Weights are missing, unexpected or of another shape; names the file and every such tensor.</exception>
+    public static CausalLm Load(string folder, ScalarType? dtype = null, Device? device = null)
+    {
+        var weights = Existing(folder, WeightsFile);
+        var model = new CausalLm(LlamaConfigFile.Read(Existing(folder, LlamaConfigFile.FileName)), 0, dtype, device);
+        try
+        {
+            using var file = SafeTensorsFile.Open(weights);
+            model.Read(file, weights);
+            if (File.Exists(Path.Combine(folder, TokenizerFile)))
+                model.Tokenizer = Tokenizer.Load(Path.Combine(folder, TokenizerFile));
+            return model;
+        }
+        catch
+        {
+            model.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// Saves the model without its adapters, in <see cref="LlamaConfig.StoredType"/>, so that this library and transformers load it.
+    /// Each file is written whole or not at all.
+    /// </summary>
+    public void Save(string folder)
+    {
+        Directory.CreateDirectory(folder);
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        var tensors = state_dict().Select(pair => KeyValuePair.Create(pair.Key, pair.Value.detach().to(Config.StoredType).contiguous())).ToList();
+        SafeTensors.Save(Path.Combine(folder, WeightsFile), tensors, new Dictionary<string, string> { ["format"] = "pt" });
+        AtomicFile.Write(Path.Combine(folder, LlamaConfigFile.FileName), LlamaConfigFile.Write(Config));
+        Tokenizer?.Save(Path.Combine(folder, TokenizerFile));
+    }
+
+    private void Read(SafeTensorsFile file, string path)
+    {
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        var wanted = state_dict();
+        var found = file.Names.Where(name => !IsRedundant(name)).ToHashSet();
+        List<string> problems =
+        [
+            .. wanted.Keys.Where(name => !found.Contains(name)).Select(name => $"missing {name} {Shape(wanted[name].shape)}"),
+            .. found.Where(name => !wanted.ContainsKey(name)).Select(name => $"unexpected {name}"),
+            .. wanted.Where(pair => found.Contains(pair.Key) && !file.Info(pair.Key).Shape.SequenceEqual(pair.Value.shape))
+                .Select(pair => $"{pair.Key} is {Shape(file.Info(pair.Key).Shape)}, config.json asks for {Shape(pair.Value.shape)}"),
+        ];
+        if (problems.Count > 0)
+            throw new InvalidDataException($"{path} does not fit {LlamaConfigFile.FileName}: {string.Join("; ", problems)}");
+        foreach (var (name, parameter) in wanted)
+        {
+            using var one = NewDisposeScope();
+            parameter.copy_(file.Read(name));
+        }
+    }
+
+    // Old checkpoints hold the rotary frequencies, and some tied ones the head as a second copy of the embedding.
+    private bool IsRedundant(string name) =>
+        name.EndsWith("rotary_emb.inv_freq", StringComparison.Ordinal) || (Config.TiedEmbeddings && name == "lm_head.weight");
+
+    private static string Shape(IEnumerable<long> shape) => $"[{string.Join(", ", shape)}]";
+
+    private static string Existing(string folder, string name) => Path.Combine(folder, name) is var path && File.Exists(path)
+        ? path
+        : throw new FileNotFoundException($"{path} does not exist; a model folder holds {LlamaConfigFile.FileName}, {WeightsFile} and {TokenizerFile}", path);
+}

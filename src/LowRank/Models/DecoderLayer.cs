@@ -1,0 +1,28 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace LowRank;
+
+/// <summary>One layer: attention and MLP, each behind a norm and added to the residual stream.</summary>
+internal sealed class DecoderLayer : nn.Module<Tensor, Tensor>
+{
+    private readonly Attention self_attn;
+    private readonly GatedMlp mlp;
+    private readonly RmsNorm input_layernorm, post_attention_layernorm;
+
+    public DecoderLayer(LlamaConfig config, RotaryTable rotary, ScalarType? dtype, Device? device) : base(nameof(DecoderLayer))
+    {
+        self_attn = new(config, rotary, dtype, device);
+        mlp = new(config, dtype, device);
+        input_layernorm = new(config.HiddenSize, config.NormEpsilon, dtype, device);
+        post_attention_layernorm = new(config.HiddenSize, config.NormEpsilon, dtype, device);
+        RegisterComponents();
+    }
+
+    /// <param name="input">[batch, tokens, hidden]</param>
+    public override Tensor forward(Tensor input)
+    {
+        var attended = input + self_attn.forward(input_layernorm.forward(input));
+        return attended + mlp.forward(post_attention_layernorm.forward(attended));
+    }
+}

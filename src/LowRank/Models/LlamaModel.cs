@@ -1,0 +1,41 @@
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace LowRank;
+
+/// <summary>The decoder without its head: embedding, layers, final norm.</summary>
+internal sealed class LlamaModel : nn.Module<Tensor, Tensor>
+{
+    private readonly Embedding embed_tokens;
+    private readonly ModuleList<DecoderLayer> layers;
+    private readonly RmsNorm norm;
+
+    public LlamaModel(LlamaConfig config, ScalarType? dtype, Device? device) : base(nameof(LlamaModel))
+    {
+        var rotary = new RotaryTable(config.HeadSize, config.RopeTheta);
+        embed_tokens = nn.Embedding(config.VocabularySize, config.HiddenSize, device: device, dtype: dtype);
+        layers = new(Enumerable.Range(0, config.Layers).Select(_ => new DecoderLayer(config, rotary, dtype, device)).ToArray());
+        norm = new(config.HiddenSize, config.NormEpsilon, dtype, device);
+        RegisterComponents();
+    }
+
+    /// <summary>[vocabulary, hidden]; a tied head multiplies with it too.</summary>
+    public Parameter Embedding => embed_tokens.weight!;
+
+    /// <param name="ids">[batch, tokens] int64</param>
+    /// <returns>[batch, tokens, hidden]</returns>
+    public override Tensor forward(Tensor ids) => States(ids).Last();
+
+    /// <summary>The embedding's output, then each layer's, the last one after the final norm.</summary>
+    public IEnumerable<Tensor> States(Tensor ids)
+    {
+        var hidden = embed_tokens.forward(ids);   // [batch, tokens] -> [batch, tokens, hidden]
+        for (var i = 0; i < layers.Count; i++)
+        {
+            yield return hidden;
+            hidden = layers[i].forward(hidden);
+        }
+        yield return norm.forward(hidden);
+    }
+}

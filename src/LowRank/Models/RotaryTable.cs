@@ -1,0 +1,37 @@
+// The rotary position embedding's angles (RoPE, arXiv 2104.09864, eq. 34, in the halves convention of Hugging Face's Llama:
+// component i turns together with component i + d/2, by position · θ^(−2i/d)).
+using static TorchSharp.torch;
+
+namespace LowRank;
+
+/// <summary>
+/// Cosines and sines of every position, [positions, head / 2] each. Angles are taken in float32 whatever the model's type, as the
+/// reference does, so float64 models agree with it beyond float32's accuracy.
+/// </summary>
+internal sealed class RotaryTable(long headSize, double theta)
+{
+    private Tensor? cos, sin;
+
+    /// <summary>The first <paramref name="tokens"/> rows from <paramref name="start"/> on, as views of a table that grows when asked for more.</summary>
+    public (Tensor Cos, Tensor Sin) Rows(long start, long tokens, ScalarType dtype, Device device)
+    {
+        if (cos is null || cos.shape[0] < start + tokens || cos.dtype != dtype || cos.device_type != device.type || cos.device_index != device.index)
+            Build(Math.Max(start + tokens, 128), dtype, device);
+        return (cos!.narrow(0, start, tokens), sin!.narrow(0, start, tokens));
+    }
+
+    private void Build(long positions, ScalarType dtype, Device device)
+    {
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        cos?.Dispose();
+        sin?.Dispose();
+        using var exponents = arange(0, headSize, 2, ScalarType.Float32, device).div((float)headSize);
+        using var frequencies = tensor((float)theta, device).pow(exponents).reciprocal();                   // [head / 2]
+        using var places = arange(0, positions, 1, ScalarType.Float32, device).unsqueeze(1);   // [positions, 1]
+        using var angles = places.mul(frequencies);                                            // [positions, head / 2]
+        // Made here, alive as long as the model: no caller's scope may take them.
+        cos = angles.cos().to(dtype).DetachFromDisposeScope();
+        sin = angles.sin().to(dtype).DetachFromDisposeScope();
+    }
+}

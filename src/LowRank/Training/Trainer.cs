@@ -1,0 +1,118 @@
+using System.Diagnostics;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace LowRank;
+
+/// <summary>The training loop: AdamW on whatever has requires_grad, warm-up and cosine, clipping, accumulation, evaluation, metrics.</summary>
+public static class Trainer
+{
+    /// <summary>Trains a language model's trainable parameters on batches made on demand.</summary>
+    /// <param name="model">Frozen parameters stay as they are.</param>
+    /// <param name="data">The batch with a running number, from 0; the same number must give the same batch for a run to be repeatable.
+    /// The trainer disposes the batch's tensors when they are attached to no other dispose scope.</param>
+    /// <param name="options">How.</param>
+    /// <exception cref="TrainingDivergedException">The loss or a gradient is no longer finite.</exception>
+    /// <exception cref="InvalidOperationException">Nothing is trainable.</exception>
+    public static TrainingRun Fit(CausalLm model, Func<long, Batch> data, TrainingOptions? options = null) =>
+        Fit(model, batch => model.Loss(batch.Ids, batch.Labels), data, options);
+
+    /// <summary>Trains a language model on a sequence of batches, begun again when it ends.</summary>
+    /// <inheritdoc cref="Fit(CausalLm, Func{long, Batch}, TrainingOptions?)"/>
+    public static TrainingRun Fit(CausalLm model, IEnumerable<Batch> data, TrainingOptions? options = null)
+    {
+        using var batches = Endlessly(data).GetEnumerator();
+        return Fit(model, _ => batches.MoveNext() ? batches.Current : throw new ArgumentException("the data has no batch"), options);
+    }
+
+    /// <summary>Trains any module by a loss of one's own, a scalar in nats.</summary>
+    /// <inheritdoc cref="Fit(CausalLm, Func{long, Batch}, TrainingOptions?)"/>
+    public static TrainingRun Fit(nn.Module model, Func<Batch, Tensor> loss, Func<long, Batch> data, TrainingOptions? options = null)
+    {
+        options ??= new();
+        options.Validate();
+        var trained = model.named_parameters().Where(p => p.parameter.requires_grad).Select(p => (Name: p.name, Parameter: p.parameter)).ToList();
+        if (trained.Count == 0)
+            throw new InvalidOperationException("nothing to train: no parameter has requires_grad. Add an adapter, or unfreeze the model");
+        manual_seed(options.Seed);
+        using var optimizer = Optimizer(trained, options);
+        var progress = new TrainingProgress(options.Log, options.Steps);
+        var steps = new List<StepMetrics>();
+        var clock = Stopwatch.StartNew();
+        long tokens = 0;
+        model.train();
+        try
+        {
+            for (long step = 0; step < options.Steps && !options.Cancellation.IsCancellationRequested; step++)
+            {
+                var (before, seen) = (clock.Elapsed.TotalSeconds, tokens);
+                var rate = options.LearningRateAt(step);
+                foreach (var group in optimizer.ParamGroups)
+                    group.LearningRate = rate;
+                var (mean, norm) = Step(step);
+                var speed = (tokens - seen) / (clock.Elapsed.TotalSeconds - before);
+                var evaluation = options.Evaluate is not null && ((step + 1) % options.EvaluateEvery == 0 || step + 1 == options.Steps)
+                    ? Evaluated(options.Evaluate) : (double?)null;
+                steps.Add(new(step + 1, mean, rate, norm, speed, clock.Elapsed.TotalSeconds, evaluation));
+                progress.Show(steps[^1]);
+                options.OnStep?.Invoke(steps[^1]);
+            }
+        }
+        finally
+        {
+            progress.End();
+        }
+        return new(steps, tokens, clock.Elapsed.TotalSeconds, steps.Count < options.Steps);
+
+        // Everything a step makes is freed with its scope: memory does not depend on the garbage collector.
+        (double Loss, double GradientNorm) Step(long step)
+        {
+            using var scope = NewDisposeScope();
+            optimizer.zero_grad();
+            double mean = 0;
+            for (var part = 0; part < options.Accumulation; part++)
+            {
+                using var inner = NewDisposeScope();
+                var batch = data(step * options.Accumulation + part);
+                tokens += batch.Ids.numel();
+                var value = loss(batch).div(options.Accumulation);
+                mean += (double)value;
+                if (!double.IsFinite(mean))
+                    throw new TrainingDivergedException(step + 1, mean);
+                value.backward();
+            }
+            var (norm, bad) = Gradients.Clip(trained, options.MaxGradientNorm);
+            if (bad is not null)
+                throw new TrainingDivergedException(step + 1, bad);
+            optimizer.step();
+            return (mean, norm);
+        }
+
+        double Evaluated(Func<double> evaluate)
+        {
+            using var scope = NewDisposeScope();
+            return evaluate();
+        }
+    }
+
+    /// <summary>Matrices decay, vectors (norms, biases, magnitudes) do not.</summary>
+    private static AdamW Optimizer(IEnumerable<(string Name, Parameter Parameter)> parameters, TrainingOptions options) =>
+        optim.AdamW(
+            parameters.GroupBy(p => p.Parameter.ndim >= 2).Select(group => new AdamW.ParamGroup(
+                group.Select(p => p.Parameter).ToList(), options.LearningRate, options.Beta1, options.Beta2, options.Epsilon,
+                group.Key ? options.WeightDecay : 0)).ToList(),
+            options.LearningRate, options.Beta1, options.Beta2, options.Epsilon);
+
+    private static IEnumerable<Batch> Endlessly(IEnumerable<Batch> data)
+    {
+        for (var any = true; any;)
+        {
+            any = false;
+            foreach (var batch in data)
+            {
+                any = true;
+                yield return batch;
+            }
+        }
+    }
+}

@@ -1,0 +1,71 @@
+namespace LowRank;
+
+/// <summary>How <see cref="Trainer.Fit(CausalLm, Func{long, Batch}, TrainingOptions?)"/> trains. The defaults suit an adapter on a small model.</summary>
+public sealed record TrainingOptions
+{
+    /// <summary>Optimizer steps.</summary>
+    public long Steps { get; init; } = 100;
+
+    /// <summary>The highest learning rate, reached after the warm-up.</summary>
+    public double LearningRate { get; init; } = 1e-3;
+
+    /// <summary>The learning rate of the last step, as a part of the highest.</summary>
+    public double FinalLearningRatePart { get; init; } = 0.1;
+
+    /// <summary>Steps over which the learning rate rises linearly from 0.</summary>
+    public long WarmupSteps { get; init; } = 10;
+
+    /// <summary>AdamW's decoupled decay, on matrices only (norms, biases and magnitudes are vectors).</summary>
+    public double WeightDecay { get; init; }
+
+    /// <summary>AdamW's decay of its first moment.</summary>
+    public double Beta1 { get; init; } = 0.9;
+
+    /// <summary>AdamW's decay of its second moment.</summary>
+    public double Beta2 { get; init; } = 0.999;
+
+    /// <summary>AdamW's ε.</summary>
+    public double Epsilon { get; init; } = 1e-8;
+
+    /// <summary>Gradients are scaled down to this norm over all parameters; infinity leaves them.</summary>
+    public double MaxGradientNorm { get; init; } = 1;
+
+    /// <summary>Batches whose gradients are averaged into one step.</summary>
+    public int Accumulation { get; init; } = 1;
+
+    /// <summary>Called every <see cref="EvaluateEvery"/> steps and after the last; gives a loss to record, in nats.</summary>
+    public Func<double>? Evaluate { get; init; }
+
+    /// <summary>Steps between evaluations.</summary>
+    public long EvaluateEvery { get; init; } = 100;
+
+    /// <summary>Called after each step, on the training thread: for live charts, checkpoints, policies.</summary>
+    public Action<StepMetrics>? OnStep { get; init; }
+
+    /// <summary>Where progress is written: one line that renews itself in a terminal, a plain line now and then elsewhere; null: nowhere.</summary>
+    public TextWriter? Log { get; init; } = Console.Out;
+
+    /// <summary>Seeds dropout.</summary>
+    public long Seed { get; init; }
+
+    /// <summary>Stops after the current step; what was learned is kept and the run so far is returned.</summary>
+    public CancellationToken Cancellation { get; init; }
+
+    internal void Validate()
+    {
+        if (Steps < 0) throw new ArgumentException($"Steps is {Steps}; it must not be negative");
+        if (Accumulation < 1) throw new ArgumentException($"Accumulation is {Accumulation}; it must be at least 1");
+        if (EvaluateEvery < 1) throw new ArgumentException($"EvaluateEvery is {EvaluateEvery}; it must be at least 1");
+        if (!(LearningRate >= 0 && double.IsFinite(LearningRate))) throw new ArgumentException($"LearningRate is {LearningRate}; it must be finite and not negative");
+        if (!(MaxGradientNorm > 0)) throw new ArgumentException($"MaxGradientNorm is {MaxGradientNorm}; it must be positive (infinity: no clipping)");
+    }
+
+    /// <summary>The learning rate of a step, counted from 0: a linear warm-up, then half a cosine down.</summary>
+    public double LearningRateAt(long step)
+    {
+        if (step < WarmupSteps) return LearningRate * (step + 1) / WarmupSteps;
+        var progress = Steps - 1 <= WarmupSteps ? 1 : (double)(step - WarmupSteps) / (Steps - 1 - WarmupSteps);
+        var part = FinalLearningRatePart + (1 - FinalLearningRatePart) * 0.5 * (1 + Math.Cos(Math.PI * Math.Min(progress, 1)));
+        return LearningRate * part;
+    }
+}

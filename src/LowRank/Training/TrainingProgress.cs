@@ -1,0 +1,46 @@
+using System.Diagnostics;
+using System.Globalization;
+
+namespace LowRank;
+
+/// <summary>Writes how training goes: one line that renews itself in a terminal, about twenty plain lines when redirected or in CI.</summary>
+internal sealed class TrainingProgress(TextWriter? writer, long steps)
+{
+    private readonly bool live = writer is not null && ReferenceEquals(writer, Console.Out) && !Console.IsOutputRedirected
+        && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("CI"));
+    private readonly long every = Math.Max(1, steps / 20);
+    private readonly Stopwatch sinceLast = Stopwatch.StartNew();
+    private int width;
+
+    public void Show(StepMetrics step)
+    {
+        if (writer is null) return;
+        var last = step.Step == steps;
+        if (live ? sinceLast.ElapsedMilliseconds < 100 && !last : step.Step % every != 0 && !last && step.EvaluationLoss is null) return;
+        sinceLast.Restart();
+        var left = TimeSpan.FromSeconds(step.Seconds / step.Step * (steps - step.Step));
+        var line = string.Create(CultureInfo.InvariantCulture,
+            $"step {step.Step}/{steps}  loss {step.Loss:F4}  lr {step.LearningRate:G3}  {step.TokensPerSecond:F0} tokens/s  {Time(left)} left");
+        if (step.EvaluationLoss is { } loss)
+            line += string.Create(CultureInfo.InvariantCulture, $"  evaluation {loss:F4}");
+        if (!live)
+        {
+            writer.WriteLine(line);
+            return;
+        }
+        writer.Write("\r" + line.PadRight(width));
+        width = line.Length;
+        if (last || step.EvaluationLoss is not null) End();
+    }
+
+    /// <summary>Leaves the line that renews itself.</summary>
+    public void End()
+    {
+        if (live && width > 0) writer!.WriteLine();
+        width = 0;
+    }
+
+    private static string Time(TimeSpan time) => time.TotalHours >= 1
+        ? $"{(int)time.TotalHours}:{time.Minutes:00}:{time.Seconds:00}"
+        : $"{time.Minutes}:{time.Seconds:00}";
+}

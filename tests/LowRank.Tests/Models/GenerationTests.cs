@@ -1,0 +1,49 @@
+namespace LowRank.Tests.Models;
+
+public class GenerationTests
+{
+    private static CausalLm Model() => new(CausalLmTests.Small with { EndToken = null }, seed: 2);
+
+    [Fact]
+    public void The_same_seed_draws_the_same_ids_and_another_does_not()
+    {
+        using var model = Model();
+        GenerationOptions options = new() { MaxNewTokens = 20, Seed = 11 };
+        Assert.Equal(model.Generate([1, 2], options), model.Generate([1, 2], options));
+        Assert.NotEqual(model.Generate([1, 2], options), model.Generate([1, 2], options with { Seed = 12 }));
+    }
+
+    [Fact]
+    public void Top_1_is_greedy_at_any_temperature()
+    {
+        using var model = Model();
+        var greedy = model.Generate([3], GenerationOptions.Greedy with { MaxNewTokens = 12 });
+        Assert.Equal(greedy, model.Generate([3], new() { MaxNewTokens = 12, TopK = 1, Temperature = 5 }));
+    }
+
+    [Fact]
+    public void It_ends_with_the_end_token()
+    {
+        using var model = Model();
+        var greedy = model.Generate([3], GenerationOptions.Greedy with { MaxNewTokens = 5 });
+        using var ending = new CausalLm(model.Config with { EndToken = greedy[2] }, seed: 2);
+        var added = ending.Generate([3], GenerationOptions.Greedy with { MaxNewTokens = 5 });
+        Assert.Equal(greedy.Take(greedy.ToList().IndexOf(greedy[2]) + 1), added);
+    }
+
+    [Fact]
+    public void It_goes_on_past_the_models_positions_with_a_window()
+    {
+        using var model = Model();
+        Assert.Equal(40, model.Generate([1], new() { MaxNewTokens = 40 }).Count);
+    }
+
+    [Fact]
+    public void Wrong_options_are_refused()
+    {
+        using var model = Model();
+        Assert.Throws<ArgumentException>(() => model.Generate(Array.Empty<int>()));
+        Assert.Contains("-1", Assert.Throws<ArgumentException>(() => model.Generate([1], new() { Temperature = -1 })).Message);
+        Assert.Contains("tokenizer", Assert.Throws<InvalidOperationException>(() => model.Generate("a word")).Message);
+    }
+}
