@@ -4,7 +4,14 @@ namespace TorchSharp
     public class DisposeScopeManager
     {
         [ThreadStatic] static ThreadDisposeScopeStatistics? statistics;
-        [ThreadStatic] internal static DisposeScope? Current;
+        [ThreadStatic] static DisposeScope? innermost;
+
+        /// <summary>This thread's innermost open scope. Scopes may be closed out of order, or (after an await) on another thread.</summary>
+        internal static DisposeScope? Current
+        {
+            get => innermost is { IsClosed: true } ? innermost = innermost.Outer : innermost;
+            set => innermost = value;
+        }
 
         public static ThreadDisposeScopeStatistics Statistics => statistics ??= new();
 
@@ -52,8 +59,8 @@ namespace TorchSharp
     public sealed class DisposeScope : IDisposable
     {
         readonly HashSet<IDisposable> disposables = new(ReferenceEqualityComparer.Instance);
-        readonly DisposeScope? outer;
-        bool closed;
+        DisposeScope? outer;
+        volatile bool closed;
 
         internal DisposeScope()
         {
@@ -67,8 +74,23 @@ namespace TorchSharp
 
         public bool Contains(IDisposable disposable) { lock (disposables) return disposables.Contains(disposable); }
 
+        internal bool IsClosed => closed;
+
+        /// <summary>The nearest scope around this one that is still open.</summary>
+        internal DisposeScope? Outer
+        {
+            get
+            {
+                while (outer is { closed: true }) outer = outer.outer;
+                return outer;
+            }
+        }
+
+        void RequireOpen() => ObjectDisposedException.ThrowIf(closed, this);
+
         internal void Add(IDisposable disposable)
         {
+            RequireOpen();
             lock (disposables) disposables.Add(disposable);
             if (disposable is torch.Tensor tensor) tensor.scope = this;
         }
@@ -80,9 +102,15 @@ namespace TorchSharp
             return true;
         }
 
+        /// <summary>Takes it in, from whatever scope it was in; this one disposes it from here on.</summary>
         public void Attach(IDisposable disposable)
         {
-            if (disposable is torch.Tensor { scope: { } old }) old.Forget(disposable);
+            RequireOpen();
+            if (disposable is torch.Tensor { scope: { } old })
+            {
+                if (old == this) return;
+                old.Forget(disposable);
+            }
             Add(disposable);
             DisposeScopeManager.Statistics.AttachedToScopeCount++;
         }
@@ -98,6 +126,7 @@ namespace TorchSharp
 
         public T Detach<T>(T disposable) where T : IDisposable
         {
+            RequireOpen();
             if (Forget(disposable)) DisposeScopeManager.Statistics.DetachedFromScopeCount++;
             return disposable;
         }
@@ -115,7 +144,7 @@ namespace TorchSharp
         }
 
         /// <summary>To the scope around this one; out of all scopes when there is none.</summary>
-        public T MoveToOuter<T>(T disposable) where T : IDisposable => MoveToOther(outer!, disposable);
+        public T MoveToOuter<T>(T disposable) where T : IDisposable => MoveToOther(Outer, disposable);
 
         public (T1 first, T2 second) MoveToOuter<T1, T2>(T1 first, T2 second) where T1 : IDisposable where T2 : IDisposable =>
             (MoveToOuter(first), MoveToOuter(second));
@@ -132,7 +161,10 @@ namespace TorchSharp
 
         public T MoveToOther<T>(DisposeScope? scope, T disposable) where T : IDisposable
         {
-            if (Forget(disposable)) scope?.Add(disposable);
+            if (scope is null) return Detach(disposable);
+            RequireOpen();
+            scope.RequireOpen();
+            if (Forget(disposable)) scope.Add(disposable);
             return disposable;
         }
 
@@ -149,6 +181,7 @@ namespace TorchSharp
 
         public void DisposeEverythingBut(IEnumerable<IDisposable> inKeep)
         {
+            RequireOpen();
             var keep = inKeep.ToHashSet(ReferenceEqualityComparer.Instance);
             IDisposable[] doomed;
             lock (disposables) doomed = [.. disposables.Where(d => !keep.Contains(d))];
@@ -165,15 +198,27 @@ namespace TorchSharp
             return keep;
         }
 
+        public (T1 first, T2 second) DisposeEverythingBut<T1, T2>(T1 first, T2 second) where T1 : IDisposable where T2 : IDisposable
+        {
+            DisposeEverythingBut((IEnumerable<IDisposable>)[first, second]);
+            return (first, second);
+        }
+
+        public (T1 first, T2 second, T3 third) DisposeEverythingBut<T1, T2, T3>(T1 first, T2 second, T3 third)
+            where T1 : IDisposable where T2 : IDisposable where T3 : IDisposable
+        {
+            DisposeEverythingBut((IEnumerable<IDisposable>)[first, second, third]);
+            return (first, second, third);
+        }
+
         /// <summary>Somebody else disposed it: it leaves the scope.</summary>
         public void MarkAsDisposed(IDisposable disposable) => Forget(disposable);
 
         public void Dispose()
         {
             if (closed) return;
-            closed = true;
             DisposeEverything();
-            if (DisposeScopeManager.Current == this) DisposeScopeManager.Current = outer;
+            closed = true;   // the thread that opened it sees that when it next asks for its innermost scope
         }
     }
 

@@ -54,8 +54,8 @@ public static partial class torch
         protected virtual void Dispose(bool disposing)
         {
             if (handle.IsClosed) return;
+            DisposeScopeManager.CountDisposed(inScope: scope is not null);
             scope?.Forget(this);
-            DisposeScopeManager.CountDisposed(scope is not null);
             handle.Dispose();
         }
 

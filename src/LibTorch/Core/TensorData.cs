@@ -1,6 +1,8 @@
 // The elements of a CPU tensor, seen from C#.
 using System.Collections;
 using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using LibTorch;
 using TorchSharp.Utils;
 
@@ -180,8 +182,7 @@ namespace TorchSharp.Utils
         public Array ToNDArray()
         {
             var array = Array.CreateInstance(typeof(T), shape);
-            var flat = ToArray();
-            Buffer.BlockCopy(flat, 0, array, 0, flat.Length * sizeof(T));
+            CopyTo(MemoryMarshal.CreateSpan(ref Unsafe.As<byte, T>(ref MemoryMarshal.GetArrayDataReference(array)), array.Length));
             return array;
         }
 
@@ -189,7 +190,7 @@ namespace TorchSharp.Utils
 
         public void CopyTo(Span<T> array, int arrayIndex = 0, long tensorIndex = 0)
         {
-            var count = Math.Min(array.Length - arrayIndex, Count - tensorIndex);
+            var count = Common(array.Length, arrayIndex, tensorIndex);
             if (contiguous) new Span<T>(Start + tensorIndex, checked((int)count)).CopyTo(array[arrayIndex..]);
             else for (long i = 0; i < count; i++) array[(int)(arrayIndex + i)] = Start[Offset(tensorIndex + i)];
             GC.KeepAlive(tensor);
@@ -199,10 +200,18 @@ namespace TorchSharp.Utils
 
         public void CopyFrom(ReadOnlySpan<T> array, int arrayIndex = 0, long tensorIndex = 0)
         {
-            var count = Math.Min(array.Length - arrayIndex, Count - tensorIndex);
+            var count = Common(array.Length, arrayIndex, tensorIndex);
             if (contiguous) array.Slice(arrayIndex, checked((int)count)).CopyTo(new Span<T>(Start + tensorIndex, (int)count));
             else for (long i = 0; i < count; i++) Start[Offset(tensorIndex + i)] = array[(int)(arrayIndex + i)];
             GC.KeepAlive(tensor);
+        }
+
+        /// <summary>How many elements both have from the two positions on.</summary>
+        long Common(int length, int arrayIndex, long tensorIndex)
+        {
+            if (arrayIndex < 0 || arrayIndex > length) throw new ArgumentOutOfRangeException(nameof(arrayIndex), arrayIndex, $"the array has {length} elements");
+            if (tensorIndex < 0 || tensorIndex > Count) throw new ArgumentOutOfRangeException(nameof(tensorIndex), tensorIndex, $"the tensor has {Count} elements");
+            return Math.Min(length - arrayIndex, Count - tensorIndex);
         }
 
         public IEnumerator<T> GetEnumerator()

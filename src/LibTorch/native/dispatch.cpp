@@ -78,7 +78,8 @@ Parameter describe(const c10::Argument& argument) {
 bool is_int(TypeKind kind) { return kind == TypeKind::IntType || kind == TypeKind::SymIntType; }
 
 [[noreturn]] void wrong(const Operator& op, const Parameter& p, const char* given) {
-  const char* wanted = p.kind == TypeKind::ListType ? "list" : c10::typeKindToString(p.kind);
+  std::string wanted = c10::typeKindToString(p.kind);  // "TensorType", "ListType"
+  if (wanted.size() > 4) wanted.resize(wanted.size() - 4);
   TORCH_CHECK(false, op.name, ": argument \"", p.name, "\" wants ", wanted, p.optional ? " or None" : "", ", not ", given);
   std::abort();  // not reached
 }
@@ -88,6 +89,15 @@ IValue list_of(const Argument& a) {
   c10::List<T> list;
   list.reserve(a.count);
   for (int32_t i = 0; i < a.count; i++) list.push_back(static_cast<T>(static_cast<const T*>(a.pointer)[i]));
+  return IValue(std::move(list));
+}
+
+/// int[4] wants four: some kernels read that many without looking. One stands for all of them, and a stride may be empty (the kernel's size).
+IValue ints_of(const Operator& op, const Parameter& p, const Argument& a) {
+  if (p.fixed < 2 || a.count == p.fixed || (a.count == 0 && p.name == "stride")) return list_of<int64_t>(a);
+  TORCH_CHECK(a.count == 1, op.name, ": argument \"", p.name, "\" wants ", p.fixed, " ints, ", a.count, " were given");
+  c10::List<int64_t> list;
+  for (int32_t i = 0; i < p.fixed; i++) list.push_back(*static_cast<const int64_t*>(a.pointer));
   return IValue(std::move(list));
 }
 
@@ -143,7 +153,7 @@ IValue convert(const Operator& op, const Parameter& p, const Argument& a) {
       wrong(op, p, "a string");
     case TagInts:
       if (p.kind != TypeKind::ListType) wrong(op, p, "a list of ints");
-      if (is_int(p.element)) return list_of<int64_t>(a);
+      if (is_int(p.element)) return ints_of(op, p, a);
       if (p.element == TypeKind::FloatType) {
         c10::List<double> list;
         for (int32_t i = 0; i < a.count; i++) list.push_back(static_cast<double>(static_cast<const int64_t*>(a.pointer)[i]));
@@ -175,7 +185,7 @@ IValue convert(const Operator& op, const Parameter& p, const Argument& a) {
     }
     case TagDevice:
       if (p.kind != TypeKind::DeviceObjType) wrong(op, p, "a device");
-      return IValue(c10::Device(static_cast<c10::DeviceType>(a.integer >> 32), static_cast<c10::DeviceIndex>(a.integer & 0xffffffff)));
+      return IValue(checked_device(a.integer >> 32, static_cast<int32_t>(a.integer & 0xffffffff)));
     case TagGenerator:
       if (p.kind != TypeKind::GeneratorType) wrong(op, p, "a generator");
       return IValue(*static_cast<const at::Generator*>(a.pointer));

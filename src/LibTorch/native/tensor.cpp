@@ -46,6 +46,14 @@ WT_API void wt_error_clear() { last_managed.reset(); }
 WT_API void wt_set_gc_handle_free(void (*free)(void*)) { free_gc_handle = free; }
 WT_API const char* wt_version() { return TORCH_VERSION; }
 
+c10::Device checked_device(int64_t type, int64_t index) {
+  TORCH_CHECK(type >= 0 && type < static_cast<int64_t>(c10::COMPILE_TIME_MAX_DEVICE_TYPES), "no kind of device has the number ", type);
+  auto kind = static_cast<c10::DeviceType>(type);
+  TORCH_CHECK(kind == c10::kMeta || c10::impl::hasDeviceGuardImpl(kind), "this libtorch (", TORCH_VERSION, ") has no ", c10::DeviceTypeName(kind), " devices");
+  TORCH_CHECK(index >= -1 && index < 128, "a device's index is out of range: ", index);
+  return c10::Device(kind, static_cast<c10::DeviceIndex>(index));
+}
+
 // ---- lifetime and metadata; none of these can throw on a dense tensor ----
 
 WT_API void wt_tensor_release(TensorHandle t) { c10::intrusive_ptr<c10::TensorImpl>::reclaim(t); }
@@ -133,14 +141,12 @@ WT_API void wt_inference_mode_leave(void* guard) { delete static_cast<c10::Infer
 
 WT_API int wt_generator_default(int32_t device_type, int32_t index, at::Generator** out) {
   return guarded([&] {
-    c10::Device device(static_cast<c10::DeviceType>(device_type), static_cast<c10::DeviceIndex>(index));
-    *out = new at::Generator(at::globalContext().defaultGenerator(device));
+    *out = new at::Generator(at::globalContext().defaultGenerator(checked_device(device_type, index)));
   });
 }
 WT_API int wt_generator_new(int32_t device_type, int32_t index, uint64_t seed, at::Generator** out) {
   return guarded([&] {
-    c10::Device device(static_cast<c10::DeviceType>(device_type), static_cast<c10::DeviceIndex>(index));
-    auto generator = at::globalContext().defaultGenerator(device).clone();
+    auto generator = at::globalContext().defaultGenerator(checked_device(device_type, index)).clone();
     generator.set_current_seed(seed);
     *out = new at::Generator(std::move(generator));
   });

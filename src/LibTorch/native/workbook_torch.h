@@ -33,6 +33,9 @@ struct ManagedError : std::exception {
   const char* what() const noexcept override { return "an exception in a C# callback"; }
 };
 
+/// A device that exists in this libtorch; kinds and indices beyond its tables are undefined behaviour inside.
+c10::Device checked_device(int64_t type, int64_t index);
+
 void remember_current_exception() noexcept;
 
 /// Runs body; an exception becomes status 1 and is remembered for this thread.
