@@ -53,7 +53,7 @@ public class Lifetime
     public void Implicit_scalars_leak_nothing()
     {
         using var x = ones(4);
-        void Add(int count) { for (var i = 0; i < count; i++) x.add_(0.5).mul_(0.999).Dispose(); }
+        void Add(int count) { for (var i = 0; i < count; i++) x.add_(0.5).mul_(0.999); }
         Add(1_000);
         var (live, resident) = (ProcessMemory.LiveTensors, ProcessMemory.Resident);
         Add(50_000);
