@@ -45,7 +45,7 @@ public sealed partial class CausalLm
         var tensors = state_dict().Select(pair => KeyValuePair.Create(pair.Key, pair.Value.detach().to(Config.StoredType).contiguous())).ToList();
         SafeTensors.Save(Path.Combine(folder, WeightsFile), tensors, new Dictionary<string, string> { ["format"] = "pt" });
         AtomicFile.Write(Path.Combine(folder, LlamaConfigFile.FileName), LlamaConfigFile.Write(Config));
-        Tokenizer?.Save(Path.Combine(folder, TokenizerFile));
+        Tokenizer?.Save(folder);
     }
 
     private void Read(SafeTensorsFile file, string path)

@@ -53,13 +53,15 @@ public sealed partial class CausalLm : nn.Module<Tensor, Tensor>
         labels ??= ids;
         if (!labels.shape.SequenceEqual(ids.shape))
             throw new ArgumentException($"labels are [{string.Join(", ", labels.shape)}]; they must have the ids' shape, [{string.Join(", ", ids.shape)}]");
+        using var scope = NewDisposeScope();
         var hidden = model.forward(Checked(ids)).flatten(0, 1);   // [batch · tokens, hidden]
-        using var following = full_like(labels, NextTokenLoss.Ignored);
+        var following = full_like(labels, NextTokenLoss.Ignored);
         following.narrow(1, 0, labels.shape[1] - 1).copy_(labels.narrow(1, 1, labels.shape[1] - 1));
         var targets = following.flatten();                        // the label after each place; none after the last
-        return lm_head is null
+        var loss = lm_head is null
             ? NextTokenLoss.OfHidden(hidden, model.Embedding, targets)
             : NextTokenLoss.OfLogits(lm_head.forward(hidden), targets);
+        return loss.MoveToOuterDisposeScope();
     }
 
     /// <summary>The embedding's output, then each layer's, the last one after the final norm: [batch, tokens, hidden] each.</summary>

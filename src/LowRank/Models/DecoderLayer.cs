@@ -22,7 +22,9 @@ internal sealed class DecoderLayer : nn.Module<Tensor, Tensor>
     /// <param name="input">[batch, tokens, hidden]</param>
     public override Tensor forward(Tensor input)
     {
+        // When the scope ends, only what backward needs is left, in the graph's own hands.
+        using var scope = NewDisposeScope();
         var attended = input + self_attn.forward(input_layernorm.forward(input));
-        return attended + mlp.forward(post_attention_layernorm.forward(attended));
+        return (attended + mlp.forward(post_attention_layernorm.forward(attended))).MoveToOuterDisposeScope();
     }
 }

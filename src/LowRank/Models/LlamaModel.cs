@@ -25,7 +25,11 @@ internal sealed class LlamaModel : nn.Module<Tensor, Tensor>
 
     /// <param name="ids">[batch, tokens] int64</param>
     /// <returns>[batch, tokens, hidden]</returns>
-    public override Tensor forward(Tensor ids) => States(ids).Last();
+    public override Tensor forward(Tensor ids)
+    {
+        using var scope = NewDisposeScope();
+        return States(ids).Last().MoveToOuterDisposeScope();
+    }
 
     /// <summary>The embedding's output, then each layer's, the last one after the final norm.</summary>
     public IEnumerable<Tensor> States(Tensor ids)

@@ -9,14 +9,16 @@ internal static class ModelCard
 {
     public const string FileName = "README.md";
     private const int Order = 5;
+    private const int Bytes = 256;
+    private const int EndOfBytes = Bytes;   // what begins and ends a text for the model of bytes
 
     public static void Write(CausalLm model, PretrainingOptions options, TrainingRun run, TokenCorpus corpus, List<Gloss> training, IReadOnlyList<Gloss> glosses)
     {
-        var tokenizer = model.Tokenizer!;
-        var ngrams = new BackoffModel(Order, tokenizer.VocabularySize);
-        ngrams.Train(Documents(corpus));
+        var (byToken, byByte) = (new BackoffModel(Order, model.Tokenizer!.VocabularySize), new BackoffModel(Order, Bytes + 1));
+        byToken.Train(AsTokens(corpus));
+        byByte.Train(AsBytes(training));
         var rows = new[] { ("held in", glosses.HeldIn()), ("held out", glosses.HeldOut()) }
-            .Select(part => Measure(part.Item1, model, ngrams, [.. part.Item2.Of(Split.Test).Shuffled()])).ToList();
+            .Select(part => Measure(part.Item1, model, byToken, byByte, [.. part.Item2.Of(Split.Test).Shuffled()])).ToList();
         var size = options.Size.ToString().ToLowerInvariant();
         var threads = options.Threads > 0 ? $" --threads {options.Threads}" : "";
 
@@ -34,11 +36,12 @@ internal static class ModelCard
         Line($"{PretrainingOptions.BatchSize} × {PretrainingOptions.Context} tokens. Stored in {model.Config.StoredType.ToString().ToLowerInvariant()}; the numbers below are of the stored model.\n");
         Line($"## How well it predicts\n");
         Line($"Bits a character on definitions that nothing here was trained on (the test part of each side), each definition on its own, its end included.");
-        Line($"The {Order}-gram model has Kneser-Ney back-off, the same tokens and the same training texts; gzip (level 9) sees only the test texts, one a line.\n");
-        Line($"| domains | definitions | characters | this model | {Order}-gram | gzip | perplexity of a token |");
-        Line($"| --- | ---: | ---: | ---: | ---: | ---: | ---: |");
+        Line($"The {Order}-gram models have Kneser-Ney back-off and the same training texts, one over this model's tokens, one over bytes;");
+        Line($"gzip (level 9) sees only the test texts, one a line.\n");
+        Line($"| domains | definitions | characters | this model | {Order}-gram of tokens | {Order}-gram of bytes | gzip | perplexity of a token |");
+        Line($"| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
         foreach (var row in rows)
-            Line($"| {row.Name} | {row.Definitions:N0} | {row.Characters:N0} | **{row.Model:F3}** | {row.NGram:F3} | {row.Gzip:F3} | {row.Perplexity:F1} |");
+            Line($"| {row.Name} | {row.Definitions:N0} | {row.Characters:N0} | **{row.Model:F3}** | {row.ByToken:F3} | {row.ByByte:F3} | {row.Gzip:F3} | {row.Perplexity:F1} |");
         Line($"\n## The run\n");
         Line($"| step | training loss | validation loss (nats a token) |");
         Line($"| ---: | ---: | ---: |");
@@ -55,19 +58,22 @@ internal static class ModelCard
         AtomicFile.Write(Path.Combine(options.Output, FileName), card.ToString());
     }
 
-    private sealed record Row(string Name, int Definitions, long Characters, double Model, double NGram, double Gzip, double Perplexity);
+    private sealed record Row(string Name, int Definitions, long Characters, double Model, double ByToken, double ByByte, double Gzip, double Perplexity);
 
-    private static Row Measure(string name, CausalLm model, BackoffModel ngrams, List<Gloss> glosses)
+    private static Row Measure(string name, CausalLm model, BackoffModel byToken, BackoffModel byByte, List<Gloss> glosses)
     {
         var corpus = TokenCorpus.From(model.Tokenizer!, glosses);
         // No definition is cut: the few longer than the model's context run past it.
         var score = Evaluation.Score(model, TokenBatches.Texts(corpus, 16, maximumTokens: int.MaxValue).InOrder());
-        return new(name, corpus.Count, corpus.Characters, score.BitsPerCharacter(corpus.Characters),
-            ngrams.Score(Documents(corpus)).BitsPerCharacter(corpus.Characters),
-            8.0 * GzipBytes(string.Concat(glosses.Shuffled().Select(gloss => gloss.Text + "\n"))) / corpus.Characters, score.Perplexity);
+        double Bits(TextScore of) => of.BitsPerCharacter(corpus.Characters);
+        return new(name, corpus.Count, corpus.Characters, Bits(score), Bits(byToken.Score(AsTokens(corpus))), Bits(byByte.Score(AsBytes(glosses))),
+            8.0 * GzipBytes(string.Concat(glosses.Select(gloss => gloss.Text + "\n"))) / corpus.Characters, score.Perplexity);
     }
 
-    private static IEnumerable<int[]> Documents(TokenCorpus corpus) => Enumerable.Range(0, corpus.Count).Select(i => corpus.Text(i).ToArray());
+    private static IEnumerable<int[]> AsTokens(TokenCorpus corpus) => Enumerable.Range(0, corpus.Count).Select(i => corpus.Text(i).ToArray());
+
+    private static IEnumerable<int[]> AsBytes(IEnumerable<Gloss> glosses) =>
+        glosses.Select(gloss => (int[])[EndOfBytes, .. Encoding.UTF8.GetBytes(gloss.Text).Select(b => (int)b), EndOfBytes]);
 
     private static long GzipBytes(string text)
     {

@@ -1,7 +1,6 @@
 // Makes the repository's own models: tokenizer, training, evaluation, model card, in one call.
 // What they learn from: the definitions of WordNet outside five held-out domains, nine of ten of them (see WordNet, Gloss.Split).
 using System.Diagnostics;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace LowRank;
@@ -13,11 +12,12 @@ public static class Pretraining
     /// <returns>The run; cancelled or not, the folder holds what was learned, and its card says how far it came.</returns>
     /// <exception cref="FileNotFoundException">WordNet is not installed; says how.</exception>
     /// <exception cref="TrainingDivergedException">The loss is no longer finite; the last checkpoint is kept.</exception>
-    public static TrainingRun Run(PretrainingOptions options)
+    public static TrainingRun Run(PretrainingOptions options) => Run(options, WordNet.Load());
+
+    internal static TrainingRun Run(PretrainingOptions options, IReadOnlyList<Gloss> glosses)
     {
         if (options.Threads > 0) set_num_threads(options.Threads);
         var log = options.Log ?? TextWriter.Null;
-        var glosses = WordNet.Load();
         List<Gloss> training = [.. glosses.HeldIn().Of(Split.Train).Shuffled()];
         log.WriteLine($"{training.Count:N0} definitions to learn from; training the tokenizer");
         // Both sizes share one vocabulary: it depends on the training texts alone.
@@ -26,7 +26,7 @@ public static class Pretraining
         var batches = TokenBatches.Windows(corpus, PretrainingOptions.BatchSize, PretrainingOptions.Context, options.Seed);
         var validation = TokenBatches.Texts(TokenCorpus.From(tokenizer, glosses.HeldIn().Of(Split.Validation).Shuffled().Take(500)), 25, PretrainingOptions.Context);
 
-        using var model = new CausalLm(options.Shape(tokenizer.Id(Tokenizer.EndOfText)), options.Seed) { Tokenizer = tokenizer };
+        using var model = new CausalLm(options.Shape(tokenizer), options.Seed) { Tokenizer = tokenizer };
         log.WriteLine($"{model.Config.ParameterCount:N0} parameters, {corpus.Tokens.Length:N0} tokens, {corpus.Characters:N0} characters, "
             + $"{options.Steps:N0} steps of {PretrainingOptions.BatchSize} × {PretrainingOptions.Context} tokens");
         var sinceSaved = Stopwatch.StartNew();

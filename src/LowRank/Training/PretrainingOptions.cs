@@ -10,7 +10,7 @@ public enum PretrainingSize
     Base,
 }
 
-/// <summary>How <see cref="Pretraining.Run"/> makes a model.</summary>
+/// <summary>How <see cref="Pretraining.Run(PretrainingOptions)"/> makes a model.</summary>
 public sealed record PretrainingOptions
 {
     /// <summary>Which model.</summary>
@@ -49,13 +49,14 @@ public sealed record PretrainingOptions
     /// <summary>The highest learning rate.</summary>
     public double LearningRate => Size == PretrainingSize.Base ? 3e-3 : 4e-3;
 
-    /// <summary>The model's shape; <paramref name="separator"/> begins and ends every text and fills short rows up.</summary>
-    public LlamaConfig Shape(int separator)
+    /// <summary>The model's shape; the tokenizer's separator begins and ends every text and fills short rows up.</summary>
+    public LlamaConfig Shape(Tokenizer tokenizer)
     {
+        var separator = tokenizer.Id(Tokenizer.EndOfText);
         var (hidden, intermediate, layers, heads, keyHeads) = Size == PretrainingSize.Base ? (192, 512, 4, 6, 3) : (96, 256, 4, 4, 2);
         return new()
         {
-            VocabularySize = VocabularySize,
+            VocabularySize = tokenizer.VocabularySize,
             HiddenSize = hidden,
             IntermediateSize = intermediate,
             Layers = layers,

@@ -45,6 +45,45 @@ public sealed class FunctionGradientTests : IDisposable
         }
     }
 
+    /// <summary>The float32 path (one-pass kernels on the CPU) against the float64 one (libtorch's operators), forward and backward.</summary>
+    private void CheckPrecisions(Func<Tensor[], Tensor> f, ScalarType dtype, double tolerance, params Tensor[] inputs)
+    {
+        Tensor[] Results(ScalarType type)
+        {
+            var tracked = inputs.Select(x => (x.dtype == ScalarType.Float64 ? x.to(dtype).to(type).clone() : x).detach()).ToArray();
+            foreach (var x in tracked.Where(x => x.is_floating_point())) x.requires_grad_();
+            var output = f(tracked);
+            (output * arange(output.numel(), ScalarType.Float64).cos().to(type).view(output.shape)).sum().backward();
+            return [output, .. tracked.Where(x => x.is_floating_point()).Select(x => x.grad!)];
+        }
+        foreach (var (index, (expected, actual)) in Results(ScalarType.Float64).Zip(Results(dtype)).Index())
+        {
+            if (index > 0) Assert.Equal(dtype, actual.dtype);   // a loss of 16-bit numbers is a float32
+            Golden.Close(expected, actual, tolerance, index == 0 ? $"output in {dtype}" : $"gradient of input {index - 1} in {dtype}");
+        }
+    }
+
+    [Theory]
+    [InlineData(ScalarType.Float32, 5e-6), InlineData(ScalarType.BFloat16, 5e-2)]
+    public void Every_function_agrees_with_its_float64_self(ScalarType dtype, double tolerance)
+    {
+        CheckPrecisions(t => RmsNormFunction.Apply(t[0], t[1], 1e-5), dtype, tolerance, Random(3, 5, 70), Random(70));
+        CheckPrecisions(t => SwiGluFunction.Apply(t[0], t[1]), dtype, tolerance, Random(3, 5, 70) * 3, Random(3, 5, 70));
+        foreach (var d in new long[] { 6, 32 })
+            CheckPrecisions(t =>
+            {
+                var (cos, sin) = new RotaryTable(d, 100).Rows(0, 9, t[0].dtype, CPU);
+                return AttentionFunction.Apply(t[0], t[1], t[2], cos, sin, d);
+            }, dtype, tolerance, Random(2, 9, 4 * d), Random(2, 9, 2 * d), Random(2, 9, 2 * d));
+        var targets = tensor(new long[] { 3, -100, 0, 6, 6 });
+        CheckPrecisions(t => NextTokenLoss.OfHidden(t[0], t[1], targets), dtype, tolerance, Random(5, 8), Random(7, 8));
+        CheckPrecisions(t => NextTokenLoss.OfLogits(t[0], targets), dtype, tolerance, Random(5, 7));
+    }
+
+    [Fact]
+    public void A_label_outside_the_vocabulary_is_refused() => Assert.Contains("from 0 to 7, outside the vocabulary of 7",
+        Assert.Throws<ArgumentException>(() => NextTokenLoss.OfHidden(Random(2, 3), Random(7, 3), tensor(new long[] { -100, 7 }))).Message);
+
     [Fact]
     public void RmsNorm()
     {
