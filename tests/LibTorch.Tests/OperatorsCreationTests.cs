@@ -134,4 +134,30 @@ public class OperatorsCreationTests
         }
         finally { set_printoptions(julia, newLine: Environment.NewLine); }
     }
+
+    [Fact]
+    public void Elements_lists_and_streams()
+    {
+        var x = tensor(new[,] { { 1.5f, -2 }, { 3, 4 } });
+        Assert.Equal(-2f, x.ReadCpuSingle(1));
+        Assert.Equal(1.5f, x.bfloat16().ReadCpuBFloat16(0));
+        Assert.Equal(3f, x.half().ReadCpuFloat16(2));
+        Assert.Throws<IndexOutOfRangeException>(() => x.ReadCpuSingle(4));
+        Assert.Throws<ArgumentException>(() => x.ReadCpuDouble(0));
+        var rows = (System.Collections.ArrayList)x.tolist();
+        Assert.Equal(4f, ((Scalar)((System.Collections.ArrayList)rows[1]!)[1]!).ToSingle());
+        var stream = new MemoryStream();
+        x.t().WriteBytesToStream(stream);
+        stream.Position = 0;
+        var y = zeros(2, 2);
+        y.ReadBytesFromStream(stream);
+        Assert.Equal([1.5f, 3, -2, 4], y.data<float>().ToArray());
+        Assert.Throws<EndOfStreamException>(() => y.ReadBytesFromStream(stream));
+        stream.SetLength(0);
+        x.Save(stream);
+        stream.Position = 0;
+        Assert.True((bool)Tensor.Load(stream).eq(x).all());
+        Assert.Equal([2L, 3, 4], broadcast_shapes([3, 1], [2, 1, 4]).Shape);
+        Assert.Throws<ArgumentException>(() => broadcast_shapes([3], [4]));
+    }
 }

@@ -112,6 +112,9 @@ public class OperatorsShapeTests
         Assert.Equal([1, 2, 2, 5, 6, 7], Values(x));
         x[1, 1..] = x[1, ..2].clone();
         Assert.Equal([1, 2, 2, 5, 5, 6], Values(x));
+        var scalar = tensor(1L);
+        scalar[Array.Empty<long>()] = 4;
+        Assert.Equal(4, (long)scalar[Array.Empty<long>()]);
         x.index_put_(3, 0L, TensorIndex.Ellipsis);
         Assert.Equal([3, 3, 3, 5, 5, 6], Values(x));
         var reals = zeros(2, 2);

@@ -24,6 +24,8 @@ public static partial class torch
         public Tensor hardswish() => Op.Hardswish.Call(this);
         public Tensor hardswish_() => InPlace(Op.Hardswish_, this);
         public Tensor log_sigmoid() => Op.LogSigmoid.Call(this);
+        public Tensor gelu(Modules.GELU.Approximate approximate) => Op.Gelu.Call(this, approximate.ToString());
+        public Tensor gelu_(Modules.GELU.Approximate approximate) => InPlace(Op.Gelu_, this, approximate.ToString());
         public Tensor leaky_relu(Scalar negative_slope) => Op.LeakyRelu.Call(this, negative_slope);
         public Tensor leaky_relu_(Scalar negative_slope) => InPlace(Op.LeakyRelu_, this, negative_slope);
         public Tensor elu(double alpha = 1) => Op.Elu.Call(this, alpha);
@@ -56,9 +58,11 @@ public static partial class torch
     static partial class Op
     {
         internal static readonly Operator
-            Celu = new("celu"), Celu_ = new("celu_"), Elu = new("elu"), Elu_ = new("elu_"), Gelu = new("gelu"), Gelu_ = new("gelu_"),
+            Celu = new("celu"), Celu_ = new("celu_"), Elu = new("elu"), Elu_ = new("elu_"), Gelu = new("gelu"),
+                Gelu_ = new("gelu_"),
             Glu = new("glu"), Hardsigmoid = new("hardsigmoid"), Hardsigmoid_ = new("hardsigmoid_"), Hardswish = new("hardswish"),
-            Hardswish_ = new("hardswish_"), Hardtanh = new("hardtanh"), Hardtanh_ = new("hardtanh_"), LeakyRelu = new("leaky_relu"),
+            Hardswish_ = new("hardswish_"), Hardtanh = new("hardtanh"), Hardtanh_ = new("hardtanh_"),
+                LeakyRelu = new("leaky_relu"),
             LeakyRelu_ = new("leaky_relu_"), LogSigmoid = new("log_sigmoid"), LogSoftmaxInt = new("log_softmax", "int"),
             Prelu = new("prelu"), Relu = new("relu"), Relu6 = new("relu6"), Relu6_ = new("relu6_"), Relu_ = new("relu_"),
             Selu = new("selu"), Selu_ = new("selu_"), Sigmoid = new("sigmoid"), Sigmoid_ = new("sigmoid_"), Silu = new("silu"),

@@ -50,10 +50,14 @@ public static partial class torch
             _ => throw new ArgumentException($"div: there is no rounding mode {(int)mode}; use None, trunc or floor"),
         };
 
-        public Tensor div(Tensor target, RoundingMode rounding_mode = RoundingMode.None) => Op.DivTensorMode.Call(this, target, Name(rounding_mode));
-        public Tensor div(Scalar target, RoundingMode rounding_mode = RoundingMode.None) => Op.DivScalarMode.Call(this, target, Name(rounding_mode));
-        public Tensor div_(Tensor target, RoundingMode rounding_mode = RoundingMode.None) => InPlace(Op.DivTensorMode_, this, target, Name(rounding_mode));
-        public Tensor div_(Scalar target, RoundingMode rounding_mode = RoundingMode.None) => InPlace(Op.DivScalarMode_, this, target, Name(rounding_mode));
+        public Tensor div(Tensor target, RoundingMode rounding_mode = RoundingMode.None) =>
+            Op.DivTensorMode.Call(this, target, Name(rounding_mode));
+        public Tensor div(Scalar target, RoundingMode rounding_mode = RoundingMode.None) =>
+            Op.DivScalarMode.Call(this, target, Name(rounding_mode));
+        public Tensor div_(Tensor target, RoundingMode rounding_mode = RoundingMode.None) =>
+            InPlace(Op.DivTensorMode_, this, target, Name(rounding_mode));
+        public Tensor div_(Scalar target, RoundingMode rounding_mode = RoundingMode.None) =>
+            InPlace(Op.DivScalarMode_, this, target, Name(rounding_mode));
         public Tensor divide(Tensor target, RoundingMode rounding_mode = RoundingMode.None) => div(target, rounding_mode);
         public Tensor divide(Scalar target, RoundingMode rounding_mode = RoundingMode.None) => div(target, rounding_mode);
         public Tensor divide_(Tensor target, RoundingMode rounding_mode = RoundingMode.None) => div_(target, rounding_mode);
@@ -85,12 +89,14 @@ public static partial class torch
 
         /// <summary>this + value · tensor1 ⊙ tensor2</summary>
         public Tensor addcmul(Tensor tensor1, Tensor tensor2, Scalar value) => Op.Addcmul.Call(this, tensor1, tensor2, value);
-        public Tensor addcmul_(Tensor tensor1, Tensor tensor2, Scalar value) => InPlace(Op.Addcmul_, this, tensor1, tensor2, value);
+        public Tensor addcmul_(Tensor tensor1, Tensor tensor2, Scalar value) =>
+            InPlace(Op.Addcmul_, this, tensor1, tensor2, value);
 
         /// <summary>this + value · tensor1 / tensor2</summary>
         public Tensor addcdiv(Tensor tensor1, Tensor tensor2, Scalar value) => Op.Addcdiv.Call(this, tensor1, tensor2, value);
         public Tensor addcdiv(Tensor tensor1, Tensor tensor2) => addcdiv(tensor1, tensor2, 1);
-        public Tensor addcdiv_(Tensor tensor1, Tensor tensor2, Scalar value) => InPlace(Op.Addcdiv_, this, tensor1, tensor2, value);
+        public Tensor addcdiv_(Tensor tensor1, Tensor tensor2, Scalar value) =>
+            InPlace(Op.Addcdiv_, this, tensor1, tensor2, value);
         public Tensor addcdiv_(Tensor tensor1, Tensor tensor2) => addcdiv_(tensor1, tensor2, 1);
 
         /// <summary>this + weight ⊙ (end − this)</summary>
@@ -182,13 +188,20 @@ public static partial class torch
     public static Tensor mul_(Tensor left, Tensor right) => left.mul_(right);
     public static Tensor multiply(Tensor left, Scalar right) => left.multiply(right);
     public static Tensor multiply(Tensor left, Tensor right) => left.multiply(right);
-    public static Tensor div(Tensor left, Scalar right, RoundingMode rounding_mode = RoundingMode.None) => left.div(right, rounding_mode);
-    public static Tensor div(Tensor left, Tensor right, RoundingMode rounding_mode = RoundingMode.None) => left.div(right, rounding_mode);
-    public static Tensor div_(Tensor left, Scalar right, RoundingMode rounding_mode = RoundingMode.None) => left.div_(right, rounding_mode);
-    public static Tensor div_(Tensor left, Tensor right, RoundingMode rounding_mode = RoundingMode.None) => left.div_(right, rounding_mode);
-    public static Tensor divide(Tensor left, Scalar right, RoundingMode rounding_mode = RoundingMode.None) => left.divide(right, rounding_mode);
-    public static Tensor divide(Tensor left, Tensor right, RoundingMode rounding_mode = RoundingMode.None) => left.divide(right, rounding_mode);
-    public static Tensor divide_(Tensor left, Tensor right, RoundingMode rounding_mode = RoundingMode.None) => left.divide_(right, rounding_mode);
+    public static Tensor div(Tensor left, Scalar right, RoundingMode rounding_mode = RoundingMode.None) =>
+        left.div(right, rounding_mode);
+    public static Tensor div(Tensor left, Tensor right, RoundingMode rounding_mode = RoundingMode.None) =>
+        left.div(right, rounding_mode);
+    public static Tensor div_(Tensor left, Scalar right, RoundingMode rounding_mode = RoundingMode.None) =>
+        left.div_(right, rounding_mode);
+    public static Tensor div_(Tensor left, Tensor right, RoundingMode rounding_mode = RoundingMode.None) =>
+        left.div_(right, rounding_mode);
+    public static Tensor divide(Tensor left, Scalar right, RoundingMode rounding_mode = RoundingMode.None) =>
+        left.divide(right, rounding_mode);
+    public static Tensor divide(Tensor left, Tensor right, RoundingMode rounding_mode = RoundingMode.None) =>
+        left.divide(right, rounding_mode);
+    public static Tensor divide_(Tensor left, Tensor right, RoundingMode rounding_mode = RoundingMode.None) =>
+        left.divide_(right, rounding_mode);
     public static Tensor true_divide(Tensor dividend, Tensor divisor) => dividend.true_divide(divisor);
     public static Tensor true_divide_(Tensor dividend, Tensor divisor) => dividend.true_divide_(divisor);
     public static Tensor floor_divide(Tensor input, Tensor other) => input.floor_divide(other);
@@ -207,10 +220,14 @@ public static partial class torch
     public static Tensor pow_(Tensor left, Tensor exponent) => left.pow_(exponent);
     public static Tensor float_power(Tensor input, Tensor target) => input.float_power(target);
     public static Tensor float_power_(Tensor input, Tensor target) => input.float_power_(target);
-    public static Tensor addcmul(Tensor input, Tensor tensor1, Tensor tensor2, Scalar value) => input.addcmul(tensor1, tensor2, value);
-    public static Tensor addcmul_(Tensor input, Tensor tensor1, Tensor tensor2, Scalar value) => input.addcmul_(tensor1, tensor2, value);
-    public static Tensor addcdiv(Tensor input, Tensor tensor1, Tensor tensor2, Scalar value) => input.addcdiv(tensor1, tensor2, value);
-    public static Tensor addcdiv_(Tensor input, Tensor tensor1, Tensor tensor2, Scalar value) => input.addcdiv_(tensor1, tensor2, value);
+    public static Tensor addcmul(Tensor input, Tensor tensor1, Tensor tensor2, Scalar value) =>
+        input.addcmul(tensor1, tensor2, value);
+    public static Tensor addcmul_(Tensor input, Tensor tensor1, Tensor tensor2, Scalar value) =>
+        input.addcmul_(tensor1, tensor2, value);
+    public static Tensor addcdiv(Tensor input, Tensor tensor1, Tensor tensor2, Scalar value) =>
+        input.addcdiv(tensor1, tensor2, value);
+    public static Tensor addcdiv_(Tensor input, Tensor tensor1, Tensor tensor2, Scalar value) =>
+        input.addcdiv_(tensor1, tensor2, value);
     public static Tensor lerp(Tensor input, Tensor end, Tensor weight) => input.lerp(end, weight);
     public static Tensor clamp(Tensor input, Scalar? min = null, Scalar? max = null) => input.clamp(min, max);
     public static Tensor clamp(Tensor input, Tensor? min = null, Tensor? max = null) => input.clamp(min, max);
@@ -260,7 +277,8 @@ public static partial class torch
             AddScalar = new("add", "Scalar"), AddScalar_ = new("add_", "Scalar"), AddTensor = new("add", "Tensor"),
             AddTensor_ = new("add_", "Tensor"), Addcdiv = new("addcdiv"), Addcdiv_ = new("addcdiv_"), Addcmul = new("addcmul"),
             Addcmul_ = new("addcmul_"), Atan2 = new("atan2"), Atan2_ = new("atan2_"), Clamp = new("clamp"),
-            ClampMax = new("clamp_max"), ClampMax_ = new("clamp_max_"), ClampMin = new("clamp_min"), ClampMin_ = new("clamp_min_"),
+            ClampMax = new("clamp_max"), ClampMax_ = new("clamp_max_"), ClampMin = new("clamp_min"),
+                ClampMin_ = new("clamp_min_"),
             ClampTensor = new("clamp", "Tensor"), ClampTensor_ = new("clamp_", "Tensor"), Clamp_ = new("clamp_"),
             CopysignTensor = new("copysign", "Tensor"), CopysignTensor_ = new("copysign_", "Tensor"), Dist = new("dist"),
             DivScalarMode = new("div", "Scalar_mode"), DivScalarMode_ = new("div_", "Scalar_mode"),
@@ -268,7 +286,8 @@ public static partial class torch
             FloatPowerTensorTensor = new("float_power", "Tensor_Tensor"), FloatPowerTensor_ = new("float_power_", "Tensor"),
             Fmax = new("fmax"), Fmin = new("fmin"), FmodScalar = new("fmod", "Scalar"), FmodScalar_ = new("fmod_", "Scalar"),
             FmodTensor = new("fmod", "Tensor"), FmodTensor_ = new("fmod_", "Tensor"), Gcd = new("gcd"), Gcd_ = new("gcd_"),
-            Heaviside = new("heaviside"), Heaviside_ = new("heaviside_"), Hypot = new("hypot"), Lcm = new("lcm"), Lcm_ = new("lcm_"),
+            Heaviside = new("heaviside"), Heaviside_ = new("heaviside_"), Hypot = new("hypot"), Lcm = new("lcm"),
+                Lcm_ = new("lcm_"),
             LdexpTensor = new("ldexp", "Tensor"), Ldexp_ = new("ldexp_"), LerpScalar = new("lerp", "Scalar"),
             LerpScalar_ = new("lerp_", "Scalar"), LerpTensor = new("lerp", "Tensor"), LerpTensor_ = new("lerp_", "Tensor"),
             Logaddexp = new("logaddexp"), Logaddexp2 = new("logaddexp2"), Maximum = new("maximum"), Minimum = new("minimum"),

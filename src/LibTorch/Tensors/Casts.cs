@@ -56,7 +56,8 @@ namespace TorchSharp
         public static Modules.Parameter AsParameter(this torch.Tensor tensor) => new(tensor);
 
         /// <summary>A one-element tensor of any numeric type.</summary>
-        public static torch.Tensor ToTensor<T>(this T scalar, torch.Device? device = null, bool requires_grad = false) where T : struct =>
+        public static torch.Tensor ToTensor<T>(this T scalar, torch.Device? device = null,
+            bool requires_grad = false) where T : struct =>
             torch.from_array(new[] { scalar }, device).squeeze_(0).requires_grad_(requires_grad);
 
         /// <summary>Bytes an element.</summary>
@@ -71,8 +72,10 @@ namespace TorchSharp
         };
 
         /// <summary>The product of a shape's sizes.</summary>
-        public static long TotalSize(this IEnumerable<long> shape) => shape.Aggregate(1L, (product, size) => checked(product * size));
+        public static long TotalSize(this IEnumerable<long> shape) =>
+            shape.Aggregate(1L, (product, size) => checked(product * size));
 
-        public static ReadOnlySpan<int> IntShape(this torch.Tensor tensor) => Array.ConvertAll(tensor.shape, size => checked((int)size));
+        public static ReadOnlySpan<int> IntShape(this torch.Tensor tensor) =>
+            Array.ConvertAll(tensor.shape, size => checked((int)size));
     }
 }

@@ -95,15 +95,18 @@ public static partial class torch
     public static Tensor less_equal(Tensor tensor, Tensor target) => tensor.less_equal(target);
     public static Tensor greater(Tensor tensor, Tensor target) => tensor.greater(target);
     public static Tensor greater_equal(Tensor tensor, Tensor target) => tensor.greater_equal(target);
-    public static Tensor isclose(Tensor tensor, Tensor other, double rtol = 1e-05, double atol = 1e-08, bool nanEqual = false) => tensor.isclose(other, rtol, atol, nanEqual);
-    public static bool allclose(Tensor tensor, Tensor target, double rtol = 1e-05, double atol = 1e-08, bool equal_nan = false) => tensor.allclose(target, rtol, atol, equal_nan);
+    public static Tensor isclose(Tensor tensor, Tensor other, double rtol = 1e-05, double atol = 1e-08, bool nanEqual = false) =>
+        tensor.isclose(other, rtol, atol, nanEqual);
+    public static bool allclose(Tensor tensor, Tensor target, double rtol = 1e-05, double atol = 1e-08, bool equal_nan = false) =>
+        tensor.allclose(target, rtol, atol, equal_nan);
     public static Tensor isnan(Tensor input) => input.isnan();
     public static Tensor isinf(Tensor tensor) => tensor.isinf();
     public static Tensor isfinite(Tensor tensor) => tensor.isfinite();
     public static Tensor isneginf(Tensor tensor) => tensor.isneginf();
     public static Tensor isposinf(Tensor tensor) => tensor.isposinf();
     public static Tensor isreal(Tensor tensor) => tensor.isreal();
-    public static Tensor isin(Tensor tensor, Tensor test_elements, bool assumeUnique = false, bool invert = false) => tensor.isin(test_elements, assumeUnique, invert);
+    public static Tensor isin(Tensor tensor, Tensor test_elements, bool assumeUnique = false, bool invert = false) =>
+        tensor.isin(test_elements, assumeUnique, invert);
     public static bool is_nonzero(Tensor input) => input.is_nonzero();
     public static Tensor logical_not(Tensor input) => input.logical_not();
     public static Tensor bitwise_not(Tensor input) => input.bitwise_not();
@@ -139,7 +142,8 @@ public static partial class torch
             GeScalar_ = new("ge_", "Scalar"), GeTensor = new("ge", "Tensor"), GeTensor_ = new("ge_", "Tensor"),
             GtScalar = new("gt", "Scalar"), GtScalar_ = new("gt_", "Scalar"), GtTensor = new("gt", "Tensor"),
             GtTensor_ = new("gt_", "Tensor"), IsNonzero = new("is_nonzero"), Isclose = new("isclose"), Isfinite = new("isfinite"),
-            IsinTensorTensor = new("isin", "Tensor_Tensor"), Isinf = new("isinf"), Isnan = new("isnan"), Isneginf = new("isneginf"),
+            IsinTensorTensor = new("isin", "Tensor_Tensor"), Isinf = new("isinf"), Isnan = new("isnan"),
+                Isneginf = new("isneginf"),
             Isposinf = new("isposinf"), Isreal = new("isreal"), LeScalar = new("le", "Scalar"), LeScalar_ = new("le_", "Scalar"),
             LeTensor = new("le", "Tensor"), LeTensor_ = new("le_", "Tensor"), LogicalAnd = new("logical_and"),
             LogicalAnd_ = new("logical_and_"), LogicalNot = new("logical_not"), LogicalNot_ = new("logical_not_"),

@@ -10,7 +10,8 @@ public static partial class torch
     {
         Tensor Convert(ScalarType? type, Device? device, bool copy, bool disposeAfter, bool non_blocking)
         {
-            var result = Op.ToDtypeLayout.Call(this, type, Argument.None, device is null ? null : Ready(device), Argument.None, non_blocking, copy);
+            var result = Op.ToDtypeLayout.Call(this, type, Argument.None, device is null ? null : Ready(device), Argument.None,
+                non_blocking, copy);
             if (disposeAfter) Dispose();
             return result;
         }
@@ -21,11 +22,13 @@ public static partial class torch
             Convert(type, null, copy, disposeAfter, non_blocking);
         public Tensor to(Device device, bool copy = false, bool disposeAfter = false, bool non_blocking = false) =>
             Convert(null, device, copy, disposeAfter, non_blocking);
-        public Tensor to(ScalarType type, Device device, bool copy = false, bool disposeAfter = false, bool non_blocking = false) =>
+        public Tensor to(ScalarType type, Device device, bool copy = false, bool disposeAfter = false,
+            bool non_blocking = false) =>
             Convert(type, device, copy, disposeAfter, non_blocking);
         public Tensor to(string device, bool copy = false, bool disposeAfter = false, bool non_blocking = false) =>
             to(new Device(device), copy, disposeAfter, non_blocking);
-        public Tensor to(DeviceType deviceType, int deviceIndex = -1, bool copy = false, bool disposeAfter = false, bool non_blocking = false) =>
+        public Tensor to(DeviceType deviceType, int deviceIndex = -1, bool copy = false, bool disposeAfter = false,
+            bool non_blocking = false) =>
             to(new Device(deviceType, deviceIndex), copy, disposeAfter, non_blocking);
         public Tensor to(Tensor other, bool non_blocking = false) => to(other.dtype, other.device, non_blocking: non_blocking);
         public Tensor type(ScalarType dtype) => to_type(dtype);

@@ -38,11 +38,13 @@ public static partial class torch
     }
 
     /// <summary>The type that a sum of the two has; tensors without dimensions count less.</summary>
-    public static ScalarType result_type(Tensor tensor1, Tensor tensor2) => (ScalarType)Op.ResultTypeTensor.CallLong(tensor1, tensor2);
+    public static ScalarType result_type(Tensor tensor1, Tensor tensor2) =>
+        (ScalarType)Op.ResultTypeTensor.CallLong(tensor1, tensor2);
 
     public static bool can_cast(ScalarType from, ScalarType to) => Op.CanCast.CallBool(from, to);
 
-    public static bool is_floating_point(ScalarType type) => type is ScalarType.Float16 or ScalarType.Float32 or ScalarType.Float64 or ScalarType.BFloat16;
+    public static bool is_floating_point(ScalarType type) =>
+        type is ScalarType.Float16 or ScalarType.Float32 or ScalarType.Float64 or ScalarType.BFloat16;
     public static bool is_complex(ScalarType type) => type is ScalarType.ComplexFloat32 or ScalarType.ComplexFloat64;
     public static bool is_quantized(ScalarType type) => type is ScalarType.QInt8 or ScalarType.QUInt8 or ScalarType.QInt32;
     public static bool is_integral(ScalarType type) =>

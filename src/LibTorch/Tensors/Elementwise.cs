@@ -121,8 +121,10 @@ public static partial class torch
         public Tensor logit(double? eps = null) => Op.Logit.Call(this, eps);
         public Tensor logit_(double? eps = null) => InPlace(Op.Logit_, this, eps);
 
-        public Tensor nan_to_num(double nan = 0, double? posinf = null, double? neginf = null) => Op.NanToNum.Call(this, nan, posinf, neginf);
-        public Tensor nan_to_num_(double nan = 0, double? posinf = null, double? neginf = null) => InPlace(Op.NanToNum_, this, nan, posinf, neginf);
+        public Tensor nan_to_num(double nan = 0, double? posinf = null, double? neginf = null) =>
+            Op.NanToNum.Call(this, nan, posinf, neginf);
+        public Tensor nan_to_num_(double nan = 0, double? posinf = null, double? neginf = null) =>
+            InPlace(Op.NanToNum_, this, nan, posinf, neginf);
 
         /// <summary>this = Mantissa · 2^Exponent</summary>
         public (Tensor Mantissa, Tensor Exponent) frexp() => Op.FrexpTensor.CallPair(this);
@@ -255,8 +257,10 @@ public static partial class torch
     public static Tensor igammac(Tensor input, Tensor other) => input.igammac(other);
     public static Tensor logit(Tensor input, double? eps = null) => input.logit(eps);
     public static Tensor logit_(Tensor input, double? eps = null) => input.logit_(eps);
-    public static Tensor nan_to_num(Tensor input, double nan = 0, double? posinf = null, double? neginf = null) => input.nan_to_num(nan, posinf, neginf);
-    public static Tensor nan_to_num_(Tensor input, double nan = 0, double? posinf = null, double? neginf = null) => input.nan_to_num_(nan, posinf, neginf);
+    public static Tensor nan_to_num(Tensor input, double nan = 0, double? posinf = null, double? neginf = null) =>
+        input.nan_to_num(nan, posinf, neginf);
+    public static Tensor nan_to_num_(Tensor input, double nan = 0, double? posinf = null, double? neginf = null) =>
+        input.nan_to_num_(nan, posinf, neginf);
     public static (Tensor Mantissa, Tensor Exponent) frexp(Tensor input) => input.frexp();
     public static Tensor angle(Tensor input) => input.angle();
     public static Tensor conj(Tensor input) => input.conj();
@@ -275,22 +279,27 @@ public static partial class torch
             Asinh_ = new("asinh_"), Atan = new("atan"), Atan_ = new("atan_"), Atanh = new("atanh"), Atanh_ = new("atanh_"),
             Ceil = new("ceil"), Ceil_ = new("ceil_"), Complex = new("complex"), 
             ConjPhysical = new("conj_physical"), ConjPhysical_ = new("conj_physical_"), Cos = new("cos"), Cos_ = new("cos_"),
-            Cosh = new("cosh"), Cosh_ = new("cosh_"), Deg2rad = new("deg2rad"), Deg2rad_ = new("deg2rad_"), Digamma = new("digamma"),
+            Cosh = new("cosh"), Cosh_ = new("cosh_"), Deg2rad = new("deg2rad"), Deg2rad_ = new("deg2rad_"),
+                Digamma = new("digamma"),
             Digamma_ = new("digamma_"), Erf = new("erf"), Erf_ = new("erf_"), Erfc = new("erfc"), Erfc_ = new("erfc_"),
             Erfinv = new("erfinv"), Erfinv_ = new("erfinv_"), Exp = new("exp"), Exp2 = new("exp2"), Exp2_ = new("exp2_"),
             Exp_ = new("exp_"), Expm1 = new("expm1"), Expm1_ = new("expm1_"), Floor = new("floor"), Floor_ = new("floor_"),
             Frac = new("frac"), Frac_ = new("frac_"), FrexpTensor = new("frexp", "Tensor"), I0 = new("i0"), I0_ = new("i0_"),
-            Igamma = new("igamma"), Igammac = new("igammac"), Imag = new("imag"), Lgamma = new("lgamma"), Lgamma_ = new("lgamma_"),
+            Igamma = new("igamma"), Igammac = new("igammac"), Imag = new("imag"), Lgamma = new("lgamma"),
+                Lgamma_ = new("lgamma_"),
             Log = new("log"), Log10 = new("log10"), Log10_ = new("log10_"), Log1p = new("log1p"), Log1p_ = new("log1p_"),
             Log2 = new("log2"), Log2_ = new("log2_"), Log_ = new("log_"), Logit = new("logit"), Logit_ = new("logit_"),
-            Mvlgamma = new("mvlgamma"), Mvlgamma_ = new("mvlgamma_"), NanToNum = new("nan_to_num"), NanToNum_ = new("nan_to_num_"),
-            Neg = new("neg"), Neg_ = new("neg_"), Polar = new("polar"), Polygamma = new("polygamma"), Polygamma_ = new("polygamma_"),
+            Mvlgamma = new("mvlgamma"), Mvlgamma_ = new("mvlgamma_"), NanToNum = new("nan_to_num"),
+                NanToNum_ = new("nan_to_num_"),
+            Neg = new("neg"), Neg_ = new("neg_"), Polar = new("polar"), Polygamma = new("polygamma"),
+                Polygamma_ = new("polygamma_"),
             Positive = new("positive"), Rad2deg = new("rad2deg"), Rad2deg_ = new("rad2deg_"), Real = new("real"),
             Reciprocal = new("reciprocal"), Reciprocal_ = new("reciprocal_"), ResolveConj = new("resolve_conj"),
             ResolveNeg = new("resolve_neg"), Round = new("round"), RoundDecimals = new("round", "decimals"),
             RoundDecimals_ = new("round_", "decimals"), Round_ = new("round_"), Rsqrt = new("rsqrt"), Rsqrt_ = new("rsqrt_"),
             Sgn = new("sgn"), Sgn_ = new("sgn_"), Sign = new("sign"), Sign_ = new("sign_"), Signbit = new("signbit"),
-            Sin = new("sin"), Sin_ = new("sin_"), Sinc = new("sinc"), Sinc_ = new("sinc_"), Sinh = new("sinh"), Sinh_ = new("sinh_"),
+            Sin = new("sin"), Sin_ = new("sin_"), Sinc = new("sinc"), Sinc_ = new("sinc_"), Sinh = new("sinh"),
+                Sinh_ = new("sinh_"),
             Sqrt = new("sqrt"), Sqrt_ = new("sqrt_"), Square = new("square"), Tan = new("tan"), Tan_ = new("tan_"),
             Tanh = new("tanh"), Tanh_ = new("tanh_"), Trunc = new("trunc"), Trunc_ = new("trunc_"),
             ViewAsComplex = new("view_as_complex"), ViewAsReal = new("view_as_real");

@@ -14,18 +14,23 @@ public static partial class torch
         public Tensor scatter_add_(long dim, Tensor index, Tensor src) => InPlace(Op.ScatterAdd_, this, dim, index, src);
 
         public Tensor index_select(long dim, Tensor index) => Op.IndexSelect.Call(this, dim, index);
-        public Tensor index_add(long dim, Tensor index, Tensor source, Scalar alpha) => Op.IndexAdd.Call(this, dim, index, source, alpha);
-        public Tensor index_add_(long dim, Tensor index, Tensor source, Scalar alpha) => InPlace(Op.IndexAdd_, this, dim, index, source, alpha);
+        public Tensor index_add(long dim, Tensor index, Tensor source, Scalar alpha) =>
+            Op.IndexAdd.Call(this, dim, index, source, alpha);
+        public Tensor index_add_(long dim, Tensor index, Tensor source, Scalar alpha) =>
+            InPlace(Op.IndexAdd_, this, dim, index, source, alpha);
         public Tensor index_copy(long dim, Tensor index, Tensor source) => Op.IndexCopy.Call(this, dim, index, source);
         public Tensor index_copy_(long dim, Tensor index, Tensor source) => InPlace(Op.IndexCopy_, this, dim, index, source);
         public Tensor index_fill(long dim, Tensor index, Scalar value) => Op.IndexFillIntScalar.Call(this, dim, index, value);
-        public Tensor index_fill_(long dim, Tensor index, Scalar value) => InPlace(Op.IndexFillIntScalar_, this, dim, index, value);
+        public Tensor index_fill_(long dim, Tensor index, Scalar value) =>
+            InPlace(Op.IndexFillIntScalar_, this, dim, index, value);
 
         public Tensor take(Tensor index) => Op.Take.Call(this, index);
         public Tensor take_along_dim(Tensor indices) => Op.TakeAlongDim.Call(this, indices);
         public Tensor take_along_dim(Tensor indices, long dim) => Op.TakeAlongDim.Call(this, indices, dim);
-        public Tensor take_along_dim(IEnumerable<long> indices) => take_along_dim(torch.tensor(indices.ToArray(), device: device));
-        public Tensor take_along_dim(IEnumerable<long> indices, long dim) => take_along_dim(torch.tensor(indices.ToArray(), device: device), dim);
+        public Tensor take_along_dim(IEnumerable<long> indices) =>
+            take_along_dim(torch.tensor(indices.ToArray(), device: device));
+        public Tensor take_along_dim(IEnumerable<long> indices, long dim) =>
+            take_along_dim(torch.tensor(indices.ToArray(), device: device), dim);
 
         /// <summary>libtorch 1.13 reads masks of other types as if their bytes were truth values.</summary>
         static Tensor Mask(Tensor mask) => mask.dtype == ScalarType.Bool ? mask
@@ -49,9 +54,11 @@ public static partial class torch
             Op.DiagonalScatter.Call(this, src, offset, dim1, dim2);
     }
 
-    public static Tensor gather(Tensor input, long dim, Tensor index, bool sparse_grad = false) => Op.Gather.Call(input, dim, index, sparse_grad);
+    public static Tensor gather(Tensor input, long dim, Tensor index, bool sparse_grad = false) =>
+        Op.Gather.Call(input, dim, index, sparse_grad);
     public static Tensor take_along_dim(Tensor input, Tensor indices, long dim = 0) => input.take_along_dim(indices, dim);
-    public static Tensor take_along_dim(Tensor input, IEnumerable<long> indices, long dim = 0) => input.take_along_dim(indices, dim);
+    public static Tensor take_along_dim(Tensor input, IEnumerable<long> indices, long dim = 0) =>
+        input.take_along_dim(indices, dim);
 
     public static Tensor gather(Tensor input, long dim, Tensor index) => input.gather(dim, index);
     public static Tensor scatter(Tensor input, long dim, Tensor index, Tensor src) => input.scatter(dim, index, src);
@@ -59,10 +66,13 @@ public static partial class torch
     public static Tensor scatter_add(Tensor input, long dim, Tensor index, Tensor src) => input.scatter_add(dim, index, src);
     public static Tensor scatter_add_(Tensor input, long dim, Tensor index, Tensor src) => input.scatter_add_(dim, index, src);
     public static Tensor index_select(Tensor input, long dim, Tensor index) => input.index_select(dim, index);
-    public static Tensor index_add(Tensor input, long dim, Tensor index, Tensor source, Scalar alpha) => input.index_add(dim, index, source, alpha);
-    public static Tensor index_add_(Tensor input, long dim, Tensor index, Tensor source, Scalar alpha) => input.index_add_(dim, index, source, alpha);
+    public static Tensor index_add(Tensor input, long dim, Tensor index, Tensor source, Scalar alpha) =>
+        input.index_add(dim, index, source, alpha);
+    public static Tensor index_add_(Tensor input, long dim, Tensor index, Tensor source, Scalar alpha) =>
+        input.index_add_(dim, index, source, alpha);
     public static Tensor index_copy(Tensor input, long dim, Tensor index, Tensor source) => input.index_copy(dim, index, source);
-    public static Tensor index_copy_(Tensor input, long dim, Tensor index, Tensor source) => input.index_copy_(dim, index, source);
+    public static Tensor index_copy_(Tensor input, long dim, Tensor index, Tensor source) =>
+        input.index_copy_(dim, index, source);
     public static Tensor index_fill(Tensor input, long dim, Tensor index, Scalar value) => input.index_fill(dim, index, value);
     public static Tensor index_fill_(Tensor input, long dim, Tensor index, Scalar value) => input.index_fill_(dim, index, value);
     public static Tensor take(Tensor input, Tensor index) => input.take(index);
@@ -70,8 +80,11 @@ public static partial class torch
     public static Tensor nonzero(Tensor input) => input.nonzero();
     public static Tensor argwhere(Tensor input) => input.argwhere();
     public static Tensor select_scatter(Tensor input, Tensor src, long dim, long index) => input.select_scatter(src, dim, index);
-    public static Tensor slice_scatter(Tensor input, Tensor src, long dim = 0, long? start = null, long? end = null, long step = 1) => input.slice_scatter(src, dim, start, end, step);
-    public static Tensor diagonal_scatter(Tensor input, Tensor src, long offset = 0, long dim1 = 0, long dim2 = 1) => input.diagonal_scatter(src, offset, dim1, dim2);
+    public static Tensor slice_scatter(Tensor input, Tensor src, long dim = 0, long? start = null, long? end = null,
+        long step = 1) =>
+        input.slice_scatter(src, dim, start, end, step);
+    public static Tensor diagonal_scatter(Tensor input, Tensor src, long offset = 0, long dim1 = 0, long dim2 = 1) =>
+        input.diagonal_scatter(src, offset, dim1, dim2);
 
     static partial class Op
     {

@@ -9,16 +9,62 @@ public static partial class torch
 {
     public partial class Tensor
     {
-        [IndexerName("TensorItems")] public Tensor this[params TensorIndex[] indices] { get => index(indices); set => index_put_(value, indices); }
-        [IndexerName("TensorItems")] public Tensor this[params Tensor[] indices] { get => index(indices); set => index_put_(value, indices); }
-        [IndexerName("TensorItems")] public Tensor this[params long[] indices] { get => At(indices); set => Put(At(indices), value); }
-        [IndexerName("TensorItems")] public Tensor this[long i1] { get => Op.SelectInt.Call(this, 0, i1); set => Put(At(i1), value); }
-        [IndexerName("TensorItems")] public Tensor this[long i1, long i2] { get => At(i1, i2); set => Put(At(i1, i2), value); }
-        [IndexerName("TensorItems")] public Tensor this[long i1, long i2, long i3] { get => At(i1, i2, i3); set => Put(At(i1, i2, i3), value); }
         [IndexerName("TensorItems")]
-        public Tensor this[long i1, long i2, long i3, long i4] { get => At(i1, i2, i3, i4); set => Put(At(i1, i2, i3, i4), value); }
+        public Tensor this[params TensorIndex[] indices]
+        {
+            get => index(indices);
+            set => index_put_(value, indices);
+        }
+
         [IndexerName("TensorItems")]
-        public Tensor this[long i1, long i2, long i3, long i4, long i5] { get => At(i1, i2, i3, i4, i5); set => Put(At(i1, i2, i3, i4, i5), value); }
+        public Tensor this[params Tensor[] indices]
+        {
+            get => index(indices);
+            set => index_put_(value, indices);
+        }
+
+        [IndexerName("TensorItems")]
+        public Tensor this[params long[] indices]
+        {
+            get => At(indices);
+            set => Put(At(indices), value);
+        }
+
+        [IndexerName("TensorItems")]
+        public Tensor this[long i1]
+        {
+            get => Op.SelectInt.Call(this, 0, i1);
+            set => Put(At(i1), value);
+        }
+
+        [IndexerName("TensorItems")]
+        public Tensor this[long i1, long i2]
+        {
+            get => At(i1, i2);
+            set => Put(At(i1, i2), value);
+        }
+
+        [IndexerName("TensorItems")]
+        public Tensor this[long i1, long i2, long i3]
+        {
+            get => At(i1, i2, i3);
+            set => Put(At(i1, i2, i3), value);
+        }
+
+        [IndexerName("TensorItems")]
+        public Tensor this[long i1, long i2, long i3, long i4]
+        {
+            get => At(i1, i2, i3, i4);
+            set => Put(At(i1, i2, i3, i4), value);
+        }
+
+        [IndexerName("TensorItems")]
+        public Tensor this[long i1, long i2, long i3, long i4, long i5]
+        {
+            get => At(i1, i2, i3, i4, i5);
+            set => Put(At(i1, i2, i3, i4, i5), value);
+        }
+
         [IndexerName("TensorItems")]
         public Tensor this[long i1, long i2, long i3, long i4, long i5, long i6]
         {
@@ -29,7 +75,7 @@ public static partial class torch
         Tensor At(params ReadOnlySpan<long> indices)
         {
             if (indices.Length > Dimensions) throw TooMany(indices.Length);
-            var view = this;
+            var view = indices.Length == 0 ? alias() : this;
             foreach (var i in indices) view = Replace(view, Op.SelectInt.Call(view, 0, i));
             return view;
         }
@@ -46,12 +92,14 @@ public static partial class torch
             return next;
         }
 
-        ArgumentException TooMany(int given) => new($"{given} indices for a tensor of {Dimensions} dimensions, [{string.Join(", ", shape)}]");
+        ArgumentException TooMany(int given) =>
+            new($"{given} indices for a tensor of {Dimensions} dimensions, [{string.Join(", ", shape)}]");
 
         public Tensor index(params TensorIndex[] indices)
         {
             var (view, places) = View(indices);
-            return places.Count == 0 ? ReferenceEquals(view, this) ? alias() : view : Replace(view, Op.IndexTensor.Call(view, Argument.OptionalTensors(places)));
+            if (places.Count > 0) return Replace(view, Op.IndexTensor.Call(view, Argument.OptionalTensors(places)));
+            return ReferenceEquals(view, this) ? alias() : view;
         }
 
         public Tensor index(params Tensor[] indices) => index(Indices(indices));
@@ -69,13 +117,15 @@ public static partial class torch
         }
 
         public Tensor index_put_(Tensor value, params Tensor[] indices) => index_put_(value, Indices(indices));
-        public Tensor index_put_(Tensor value, Tensor[] indices, bool accumulate = false) => index_put_(value, Indices(indices), accumulate);
+        public Tensor index_put_(Tensor value, Tensor[] indices, bool accumulate = false) =>
+            index_put_(value, Indices(indices), accumulate);
         public Tensor index_put_(Scalar value, params TensorIndex[] indices) => index_put_(Of(value), indices);
         public Tensor index_put_(Scalar value, params Tensor[] indices) => index_put_(Of(value), Indices(indices));
 
         Tensor Of(Scalar value) => torch.full([], value, dtype, device);
 
-        static Tensor On(Tensor value, Tensor place) => value.dtype == place.dtype && (value.Dimensions == 0 || value.device_type == place.device_type)
+        static Tensor On(Tensor value, Tensor place) =>
+            value.dtype == place.dtype && (value.Dimensions == 0 || value.device_type == place.device_type)
             ? value : value.to(place.dtype, place.device);
 
         static TensorIndex[] Indices(Tensor[] tensors) => Array.ConvertAll(tensors, TensorIndex.Tensor);

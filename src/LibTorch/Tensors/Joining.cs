@@ -18,7 +18,8 @@ public static partial class torch
         public Tensor[] unbind(long dimension = 0) => Op.UnbindInt.CallList(this, dimension);
         public Tensor[] tensor_split(long size, long dim = 0) => Op.TensorSplitSections.CallList(this, size, dim);
         public Tensor[] tensor_split(long[] sizes, long dim = 0) => Op.TensorSplitIndices.CallList(this, sizes, dim);
-        public Tensor[] tensor_split(Tensor indices, long dim = 0) => Op.TensorSplitTensorIndicesOrSections.CallList(this, indices, dim);
+        public Tensor[] tensor_split(Tensor indices, long dim = 0) =>
+            Op.TensorSplitTensorIndicesOrSections.CallList(this, indices, dim);
         public Tensor[] hsplit(long size) => Op.HsplitInt.CallList(this, size);
         public Tensor[] hsplit(params long[] sizes) => Op.HsplitArray.CallList(this, sizes);
         public Tensor[] vsplit(long size) => Op.VsplitInt.CallList(this, size);
@@ -60,20 +61,26 @@ public static partial class torch
     public static Tensor block_diag(params Tensor[] tensors) => Op.BlockDiag.Call(tensors);
 
     public static IList<Tensor> broadcast_tensors(params Tensor[] tensors) => Op.BroadcastTensors.CallList(tensors);
-    public static Tensor[] meshgrid(IEnumerable<Tensor> tensors, string indexing = "ij") => Op.MeshgridIndexing.CallList(tensors.ToArray(), indexing);
+    public static Tensor[] meshgrid(IEnumerable<Tensor> tensors, string indexing = "ij") =>
+        Op.MeshgridIndexing.CallList(tensors.ToArray(), indexing);
     public static Tensor cartesian_prod(params Tensor[] tensors) => Op.CartesianProd.Call(tensors);
     public static Tensor cartesian_prod(IList<Tensor> tensors) => cartesian_prod(tensors.ToArray());
     public static Tensor cartesian_prod(ReadOnlySpan<Tensor> tensors) => cartesian_prod(tensors.ToArray());
-    public static Tensor combinations(Tensor input, int r = 2, bool with_replacement = false) => Op.Combinations.Call(input, r, with_replacement);
+    public static Tensor combinations(Tensor input, int r = 2, bool with_replacement = false) =>
+        Op.Combinations.Call(input, r, with_replacement);
 
-    public static Tensor[] split(Tensor tensor, long[] split_size_or_sections, long dim = 0) => tensor.split(split_size_or_sections, dim);
+    public static Tensor[] split(Tensor tensor, long[] split_size_or_sections, long dim = 0) =>
+        tensor.split(split_size_or_sections, dim);
     public static Tensor[] unbind(Tensor tensor, int dim = 0) => tensor.unbind(dim);
     public static Tensor[] unbind(Tensor input, long dim = 0) => input.unbind(dim);
 
     public static Tensor[] chunk(Tensor input, long chunks, long dim = 0) => input.chunk(chunks, dim);
-    public static Tensor[] tensor_split(Tensor input, long indices_or_sections, long dim = 0) => input.tensor_split(indices_or_sections, dim);
-    public static Tensor[] tensor_split(Tensor input, long[] indices_or_sections, long dim = 0) => input.tensor_split(indices_or_sections, dim);
-    public static Tensor[] tensor_split(Tensor input, Tensor indices_or_sections, long dim = 0) => input.tensor_split(indices_or_sections, dim);
+    public static Tensor[] tensor_split(Tensor input, long indices_or_sections, long dim = 0) =>
+        input.tensor_split(indices_or_sections, dim);
+    public static Tensor[] tensor_split(Tensor input, long[] indices_or_sections, long dim = 0) =>
+        input.tensor_split(indices_or_sections, dim);
+    public static Tensor[] tensor_split(Tensor input, Tensor indices_or_sections, long dim = 0) =>
+        input.tensor_split(indices_or_sections, dim);
     public static Tensor[] hsplit(Tensor input, long indices_or_sections) => input.hsplit(indices_or_sections);
     public static Tensor[] hsplit(Tensor input, long[] indices_or_sections) => input.hsplit(indices_or_sections);
     public static Tensor[] vsplit(Tensor input, long[] indices_or_sections) => input.vsplit(indices_or_sections);
@@ -90,7 +97,8 @@ public static partial class torch
             MeshgridIndexing = new("meshgrid", "indexing"), SplitTensor = new("split", "Tensor"),
             SplitWithSizes = new("split_with_sizes"), Stack = new("stack"), TensorSplitIndices = new("tensor_split", "indices"),
             TensorSplitSections = new("tensor_split", "sections"),
-            TensorSplitTensorIndicesOrSections = new("tensor_split", "tensor_indices_or_sections"), UnbindInt = new("unbind", "int"),
+            TensorSplitTensorIndicesOrSections = new("tensor_split", "tensor_indices_or_sections"), UnbindInt = new("unbind",
+                "int"),
             VsplitArray = new("vsplit", "array"), VsplitInt = new("vsplit", "int"), Vstack = new("vstack");
     }
 }

@@ -11,9 +11,11 @@ public static partial class torch
         public enum QRMode { Reduced = 0, Complete = 1, R = 2 }
 
         /// <summary>[m, n] -> U [m, k], S [k] descending, Vh [k, n] with k = min(m, n); with full matrices U [m, m], Vh [n, n].</summary>
-        public static (Tensor U, Tensor S, Tensor Vh) svd(Tensor input, bool fullMatrices = true) => Op.LinalgSvd.CallTriple(input, fullMatrices);
+        public static (Tensor U, Tensor S, Tensor Vh) svd(Tensor input, bool fullMatrices = true) =>
+            Op.LinalgSvd.CallTriple(input, fullMatrices);
         public static Tensor svdvals(Tensor input) => Op.LinalgSvdvals.Call(input);
-        public static (Tensor Q, Tensor R) qr(Tensor input, QRMode mode = QRMode.Reduced) => Op.LinalgQr.CallPair(input, mode switch
+        public static (Tensor Q, Tensor R) qr(Tensor input, QRMode mode = QRMode.Reduced) => Op.LinalgQr.CallPair(input,
+            mode switch
         {
             QRMode.Reduced => "reduced",
             QRMode.Complete => "complete",
@@ -33,15 +35,19 @@ public static partial class torch
         public static (Tensor L, Tensor info) cholesky_ex(Tensor input, bool check_errors = false) =>
             Op.LinalgCholeskyEx.CallPair(input, false, check_errors);
         public static (Tensor P, Tensor L, Tensor U) lu(Tensor input, bool pivot = true) => Op.LinalgLu.CallTriple(input, pivot);
-        public static (Tensor LU, Tensor Pivots) lu_factor(Tensor input, bool pivot = true) => Op.LinalgLuFactor.CallPair(input, pivot);
-        public static (Tensor LU, Tensor Pivots) ldl_factor(Tensor input, bool hermitian = true) => Op.LinalgLdlFactor.CallPair(input, hermitian);
-        public static (Tensor LU, Tensor Pivots, Tensor Info) ldl_factor_ex(Tensor input, bool hermitian = true, bool check_errors = false) =>
+        public static (Tensor LU, Tensor Pivots) lu_factor(Tensor input, bool pivot = true) =>
+            Op.LinalgLuFactor.CallPair(input, pivot);
+        public static (Tensor LU, Tensor Pivots) ldl_factor(Tensor input, bool hermitian = true) =>
+            Op.LinalgLdlFactor.CallPair(input, hermitian);
+        public static (Tensor LU, Tensor Pivots, Tensor Info) ldl_factor_ex(Tensor input, bool hermitian = true,
+            bool check_errors = false) =>
             Op.LinalgLdlFactorEx.CallTriple(input, hermitian, check_errors);
 
         public static Tensor det(Tensor input) => Op.LinalgDet.Call(input);
         public static (Tensor, Tensor) slogdet(Tensor input) => Op.LinalgSlogdet.CallPair(input);
         public static Tensor inv(Tensor input) => Op.LinalgInv.Call(input);
-        public static (Tensor L, Tensor info) inv_ex(Tensor input, bool check_errors = false) => Op.LinalgInvEx.CallPair(input, check_errors);
+        public static (Tensor L, Tensor info) inv_ex(Tensor input, bool check_errors = false) =>
+            Op.LinalgInvEx.CallPair(input, check_errors);
 
         /// <summary>Singular values up to max(atol, rtol · largest) count as zero; rtol is max(m, n) · ε unless something is given.</summary>
         public static Tensor pinv(Tensor input, double? atol = null, double? rtol = null, bool hermitian = false) =>
@@ -59,17 +65,22 @@ public static partial class torch
         public static Tensor solve(Tensor A, Tensor B, bool left = true) => Op.LinalgSolve.Call(A, B, left);
         public static (Tensor result, Tensor info) solve_ex(Tensor A, Tensor B, bool left = true, bool check_errors = false) =>
             Op.LinalgSolveEx.CallPair(A, B, left, check_errors);
-        public static Tensor solve_triangular(Tensor A, Tensor B, bool upper, bool left = true, bool unitriangular = false, Tensor? @out = null) =>
+        public static Tensor solve_triangular(Tensor A, Tensor B, bool upper, bool left = true, bool unitriangular = false,
+            Tensor? @out = null) =>
             @out is null ? Op.LinalgSolveTriangular.Call(A, B, upper, left, unitriangular)
             : Op.LinalgSolveTriangularOut.Call(A, B, upper, left, unitriangular, @out);
-        public static Tensor lu_solve(Tensor LU, Tensor pivots, Tensor B, bool left = true, bool adjoint = false, Tensor? @out = null) =>
-            @out is null ? Op.LinalgLuSolve.Call(LU, pivots, B, left, adjoint) : Op.LinalgLuSolveOut.Call(LU, pivots, B, left, adjoint, @out);
-        public static Tensor ldl_solve(Tensor LD, Tensor pivots, Tensor B, bool hermitian = false) => Op.LinalgLdlSolve.Call(LD, pivots, B, hermitian);
+        public static Tensor lu_solve(Tensor LU, Tensor pivots, Tensor B, bool left = true, bool adjoint = false,
+            Tensor? @out = null) =>
+            @out is null ? Op.LinalgLuSolve.Call(LU, pivots, B, left, adjoint) : Op.LinalgLuSolveOut.Call(LU, pivots, B, left,
+                adjoint, @out);
+        public static Tensor ldl_solve(Tensor LD, Tensor pivots, Tensor B, bool hermitian = false) =>
+            Op.LinalgLdlSolve.Call(LD, pivots, B, hermitian);
 
         /// <summary>X that minimizes ‖A X − B‖: [m, n], [m, k] -> [n, k].</summary>
         public static (Tensor Solution, Tensor Residuals, Tensor Rank, Tensor SingularValues) lstsq(Tensor input, Tensor other) =>
             Four(Op.LinalgLstsq.CallList(input, other));
-        public static (Tensor Solution, Tensor Residuals, Tensor Rank, Tensor SingularValues) lstsq(Tensor input, Tensor other, double rcond) =>
+        public static (Tensor Solution, Tensor Residuals, Tensor Rank, Tensor SingularValues) lstsq(Tensor input, Tensor other,
+            double rcond) =>
             Four(Op.LinalgLstsq.CallList(input, other, rcond));
 
         static (Tensor, Tensor, Tensor, Tensor) Four(Tensor[] list) => (list[0], list[1], list[2], list[3]);
@@ -88,9 +99,12 @@ public static partial class torch
         /// <summary>±1: largest (smallest) column sum, ±∞: row sum, ±2: singular value.</summary>
         public static Tensor matrix_norm(Tensor input, double ord, long[]? dims = null, bool keepdim = false) =>
             Op.LinalgMatrixNorm.Call(input, ord, dims ?? [-2, -1], keepdim);
-        public static Tensor norm(Tensor input, long[]? dims = null, bool keepdim = false) => Op.LinalgNorm.Call(input, Argument.None, dims, keepdim);
-        public static Tensor norm(Tensor input, double ord, long[]? dims = null, bool keepdim = false) => Op.LinalgNorm.Call(input, ord, dims, keepdim);
-        public static Tensor norm(Tensor input, int ord, long[]? dims = null, bool keepdim = false) => Op.LinalgNorm.Call(input, ord, dims, keepdim);
+        public static Tensor norm(Tensor input, long[]? dims = null, bool keepdim = false) =>
+            Op.LinalgNorm.Call(input, Argument.None, dims, keepdim);
+        public static Tensor norm(Tensor input, double ord, long[]? dims = null, bool keepdim = false) =>
+            Op.LinalgNorm.Call(input, ord, dims, keepdim);
+        public static Tensor norm(Tensor input, int ord, long[]? dims = null, bool keepdim = false) =>
+            Op.LinalgNorm.Call(input, ord, dims, keepdim);
         public static Tensor norm(Tensor input, string ord, long[]? dims = null, bool keepdim = false) =>
             Op.LinalgNormOrdStr.Call(input, ord, dims, keepdim);
 
@@ -100,7 +114,8 @@ public static partial class torch
         public static Tensor cond(Tensor input, string p) => Op.LinalgCondPStr.Call(input, p);
 
         public static Tensor cross(Tensor input, Tensor other, long dim = -1) => Op.LinalgCross.Call(input, other, dim);
-        public static Tensor diagonal(Tensor input, int offset = 0, int dim1 = -2, int dim2 = -1) => Op.LinalgDiagonal.Call(input, offset, dim1, dim2);
+        public static Tensor diagonal(Tensor input, int offset = 0, int dim1 = -2, int dim2 = -1) =>
+            Op.LinalgDiagonal.Call(input, offset, dim1, dim2);
         public static Tensor householder_product(Tensor A, Tensor tau) => Op.LinalgHouseholderProduct.Call(A, tau);
         public static Tensor matrix_exp(Tensor input) => Op.LinalgMatrixExp.Call(input);
         public static Tensor multi_dot(IList<Tensor> tensors) => Op.LinalgMultiDot.Call(tensors.ToArray());
@@ -114,12 +129,14 @@ public static partial class torch
         public Tensor det() => linalg.det(this);
         public Tensor logdet() => Op.Logdet.Call(this);
         public Tensor inverse() => linalg.inv(this);
-        public Tensor pinverse(double rcond = 1e-15, bool hermitian = false) => linalg.pinv(this, rtol: rcond, hermitian: hermitian);
+        public Tensor pinverse(double rcond = 1e-15, bool hermitian = false) =>
+            linalg.pinv(this, rtol: rcond, hermitian: hermitian);
         public Tensor cholesky(bool upper = false) => Op.LinalgCholesky.Call(this, upper);
         public Tensor cholesky_inverse(bool upper = false) => Op.CholeskyInverse.Call(this, upper);
         public Tensor cholesky_solve(Tensor input2, bool upper = false) => Op.CholeskySolve.Call(this, input2, upper);
         public (Tensor a, Tensor tau) geqrf() => Op.Geqrf.CallPair(this);
-        public Tensor ormqr(Tensor tau, Tensor other, bool left = true, bool transpose = false) => Op.Ormqr.Call(this, tau, other, left, transpose);
+        public Tensor ormqr(Tensor tau, Tensor other, bool left = true, bool transpose = false) =>
+            Op.Ormqr.Call(this, tau, other, left, transpose);
     }
 
     public static (Tensor res, Tensor logabsdet) slogdet(Tensor A) => linalg.slogdet(A);
@@ -128,7 +145,8 @@ public static partial class torch
     public static Tensor lu_solve(Tensor b, Tensor LU_data, Tensor LU_pivots) => linalg.lu_solve(LU_data, LU_pivots, b);
 
     /// <summary>Singular values up to <paramref name="tol"/> count as zero; the default is the largest times max(m, n) · ε.</summary>
-    public static Tensor matrix_rank(Tensor input, float? tol = null, bool symmetric = false) => linalg.matrix_rank(input, atol: tol, hermitian: symmetric);
+    public static Tensor matrix_rank(Tensor input, float? tol = null, bool symmetric = false) =>
+        linalg.matrix_rank(input, atol: tol, hermitian: symmetric);
 
     public static Tensor det(Tensor input) => input.det();
     public static Tensor logdet(Tensor input) => input.logdet();
@@ -138,13 +156,15 @@ public static partial class torch
     public static Tensor cholesky_inverse(Tensor input, bool upper = false) => input.cholesky_inverse(upper);
     public static Tensor cholesky_solve(Tensor input, Tensor input2, bool upper = false) => input.cholesky_solve(input2, upper);
     public static (Tensor a, Tensor tau) geqrf(Tensor input) => input.geqrf();
-    public static Tensor ormqr(Tensor input, Tensor tau, Tensor other, bool left = true, bool transpose = false) => input.ormqr(tau, other, left, transpose);
+    public static Tensor ormqr(Tensor input, Tensor tau, Tensor other, bool left = true, bool transpose = false) =>
+        input.ormqr(tau, other, left, transpose);
 
     static partial class Op
     {
         internal static readonly Operator
             CholeskyInverse = new("cholesky_inverse"), CholeskySolve = new("cholesky_solve"), Geqrf = new("geqrf"),
-            LinalgCholesky = new("linalg_cholesky"), LinalgCholeskyEx = new("linalg_cholesky_ex"), LinalgCond = new("linalg_cond"),
+            LinalgCholesky = new("linalg_cholesky"), LinalgCholeskyEx = new("linalg_cholesky_ex"),
+                LinalgCond = new("linalg_cond"),
             LinalgCondPStr = new("linalg_cond", "p_str"), LinalgCross = new("linalg_cross"), LinalgDet = new("linalg_det"),
             LinalgDiagonal = new("linalg_diagonal"), LinalgEig = new("linalg_eig"), LinalgEigh = new("linalg_eigh"),
             LinalgEigvals = new("linalg_eigvals"), LinalgEigvalsh = new("linalg_eigvalsh"),
@@ -156,14 +176,17 @@ public static partial class torch
             LinalgMatrixExp = new("linalg_matrix_exp"), LinalgMatrixNorm = new("linalg_matrix_norm"),
             LinalgMatrixNormStrOrd = new("linalg_matrix_norm", "str_ord"),
             LinalgMatrixRankAtolRtolFloat = new("linalg_matrix_rank", "atol_rtol_float"),
-            LinalgMatrixRankAtolRtolTensor = new("linalg_matrix_rank", "atol_rtol_tensor"), LinalgMultiDot = new("linalg_multi_dot"),
+            LinalgMatrixRankAtolRtolTensor = new("linalg_matrix_rank", "atol_rtol_tensor"),
+                LinalgMultiDot = new("linalg_multi_dot"),
             LinalgNorm = new("linalg_norm"), LinalgNormOrdStr = new("linalg_norm", "ord_str"),
             LinalgPinvAtolRtolFloat = new("linalg_pinv", "atol_rtol_float"),
             LinalgPinvAtolRtolTensor = new("linalg_pinv", "atol_rtol_tensor"), LinalgQr = new("linalg_qr"),
             LinalgSlogdet = new("linalg_slogdet"), LinalgSolve = new("linalg_solve"), LinalgSolveEx = new("linalg_solve_ex"),
-            LinalgSolveTriangular = new("linalg_solve_triangular"), LinalgSolveTriangularOut = new("linalg_solve_triangular", "out"),
+            LinalgSolveTriangular = new("linalg_solve_triangular"), LinalgSolveTriangularOut = new("linalg_solve_triangular",
+                "out"),
             LinalgSvd = new("linalg_svd"), LinalgSvdvals = new("linalg_svdvals"), LinalgTensorinv = new("linalg_tensorinv"),
-            LinalgTensorsolve = new("linalg_tensorsolve"), LinalgVander = new("linalg_vander"), LinalgVecdot = new("linalg_vecdot"),
+            LinalgTensorsolve = new("linalg_tensorsolve"), LinalgVander = new("linalg_vander"),
+                LinalgVecdot = new("linalg_vecdot"),
             LinalgVecdotOut = new("linalg_vecdot", "out"), LinalgVectorNorm = new("linalg_vector_norm"), Logdet = new("logdet"),
             Ormqr = new("ormqr");
     }

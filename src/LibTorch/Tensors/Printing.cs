@@ -9,7 +9,8 @@ namespace TorchSharp
 
     public static partial class torch
     {
-        public const TensorStringStyle julia = TensorStringStyle.Julia, numpy = TensorStringStyle.Numpy, csharp = TensorStringStyle.CSharp;
+        public const TensorStringStyle julia = TensorStringStyle.Julia, numpy = TensorStringStyle.Numpy,
+            csharp = TensorStringStyle.CSharp;
 
         static PrintOptions printing = new(TensorStringStyle.Julia, "g5", 100, Environment.NewLine, 6, 6);
 
@@ -22,10 +23,12 @@ namespace TorchSharp
                 : printing with { Style = value };
         }
 
-        public static void set_printoptions(int precision, int? linewidth = null, string? newLine = null, bool sci_mode = false, int? maxRows = null, int? maxColumns = null) =>
+        public static void set_printoptions(int precision, int? linewidth = null, string? newLine = null, bool sci_mode = false,
+            int? maxRows = null, int? maxColumns = null) =>
             set_printoptions(null, (sci_mode ? "E" : "F") + precision, linewidth, newLine, maxRows, maxColumns);
 
-        public static void set_printoptions(TensorStringStyle? style = null, string? floatFormat = null, int? linewidth = null, string? newLine = null, int? maxRows = null, int? maxColumns = null)
+        public static void set_printoptions(TensorStringStyle? style = null, string? floatFormat = null, int? linewidth = null,
+            string? newLine = null, int? maxRows = null, int? maxColumns = null)
         {
             if (style is { } s) TensorStringStyle = s;
             printing = printing with
@@ -42,17 +45,20 @@ namespace TorchSharp
         {
             public override string ToString() => IsInvalid ? "a disposed tensor" : ToString(TensorStringStyle.Default);
 
-            public string ToString(bool disamb, string? fltFormat = null, int? width = null, CultureInfo? cultureInfo = null, string? newLine = null) =>
+            public string ToString(bool disamb, string? fltFormat = null, int? width = null, CultureInfo? cultureInfo = null,
+                string? newLine = null) =>
                 ToString(disamb ? TensorStringStyle.Default : TensorStringStyle.Metadata, fltFormat, width, cultureInfo, newLine);
 
-            public string ToString(TensorStringStyle style, string? fltFormat = null, int? width = null, CultureInfo? cultureInfo = null, string? newLine = null)
+            public string ToString(TensorStringStyle style, string? fltFormat = null, int? width = null,
+                CultureInfo? cultureInfo = null, string? newLine = null)
             {
                 if (style == TensorStringStyle.Default) style = printing.Style;
                 var head = $"[{string.Join('x', shape)}], type = {dtype}, device = {device}";
                 if (style == TensorStringStyle.Metadata || is_meta) return head;
                 var options = printing with
                 {
-                    FloatFormat = fltFormat ?? printing.FloatFormat, LineWidth = width ?? printing.LineWidth, NewLine = newLine ?? printing.NewLine,
+                    FloatFormat = fltFormat ?? printing.FloatFormat, LineWidth = width ?? printing.LineWidth,
+                        NewLine = newLine ?? printing.NewLine,
                 };
                 var values = new TensorText(this, options, cultureInfo ?? CultureInfo.CurrentCulture);
                 return style switch
@@ -68,18 +74,23 @@ namespace TorchSharp
 
     public static partial class TensorExtensionMethods
     {
-        public static string str(this torch.Tensor tensor, string? fltFormat = null, int? width = null, string? newLine = null, CultureInfo? cultureInfo = null, TensorStringStyle style = TensorStringStyle.Default) =>
+        public static string str(this torch.Tensor tensor, string? fltFormat = null, int? width = null, string? newLine = null,
+            CultureInfo? cultureInfo = null, TensorStringStyle style = TensorStringStyle.Default) =>
             tensor.ToString(style, fltFormat, width, cultureInfo, newLine);
-        public static string jlstr(this torch.Tensor tensor, string? fltFormat = null, int? width = null, string? newLine = null, CultureInfo? cultureInfo = null) =>
+        public static string jlstr(this torch.Tensor tensor, string? fltFormat = null, int? width = null, string? newLine = null,
+            CultureInfo? cultureInfo = null) =>
             tensor.ToString(TensorStringStyle.Julia, fltFormat, width, cultureInfo, newLine);
-        public static string npstr(this torch.Tensor tensor, string? fltFormat = "g5", int? width = 100, string? newLine = null, CultureInfo? cultureInfo = null) =>
+        public static string npstr(this torch.Tensor tensor, string? fltFormat = "g5", int? width = 100, string? newLine = null,
+            CultureInfo? cultureInfo = null) =>
             tensor.ToString(TensorStringStyle.Numpy, fltFormat, width, cultureInfo, newLine);
-        public static string cstr(this torch.Tensor tensor, string? fltFormat = "g5", int? width = 100, string? newLine = null, CultureInfo? cultureInfo = null) =>
+        public static string cstr(this torch.Tensor tensor, string? fltFormat = "g5", int? width = 100, string? newLine = null,
+            CultureInfo? cultureInfo = null) =>
             tensor.ToString(TensorStringStyle.CSharp, fltFormat, width, cultureInfo, newLine);
         public static string metastr(this torch.Tensor tensor) => tensor.ToString(TensorStringStyle.Metadata);
 
         /// <summary>Writes the tensor to the console and gives it back.</summary>
-        public static torch.Tensor print(this torch.Tensor t, string? fltFormat = "g5", int? width = 100, string? newLine = null, CultureInfo? cultureInfo = null, TensorStringStyle style = TensorStringStyle.Default)
+        public static torch.Tensor print(this torch.Tensor t, string? fltFormat = "g5", int? width = 100, string? newLine = null,
+            CultureInfo? cultureInfo = null, TensorStringStyle style = TensorStringStyle.Default)
         {
             Console.WriteLine(t.ToString(style, fltFormat, width, cultureInfo, newLine));
             return t;

@@ -9,24 +9,31 @@ public static partial class torch
     {
         /// <summary>The sum of all elements; over dimension 0 it is <c>sum(0L)</c>, because C# takes a plain 0 for an enumeration's value.</summary>
         public Tensor sum(ScalarType? type = null) => Op.Sum.Call(this, NoDimension(type, "sum"));
-        public Tensor sum(long[] dim, bool keepdim = false, ScalarType? type = null) => Op.SumDimIntList.Call(this, dim, keepdim, type);
-        public Tensor sum(ReadOnlySpan<long> dim, bool keepdim = false, ScalarType? type = null) => sum(dim.ToArray(), keepdim, type);
+        public Tensor sum(long[] dim, bool keepdim = false, ScalarType? type = null) =>
+            Op.SumDimIntList.Call(this, dim, keepdim, type);
+        public Tensor sum(ReadOnlySpan<long> dim, bool keepdim = false, ScalarType? type = null) =>
+            sum(dim.ToArray(), keepdim, type);
         public Tensor sum(long dim, bool keepdim = false, ScalarType? type = null) => sum(new[] { dim }, keepdim, type);
-        public Tensor sum(long dim0, long dim1, bool keepdim = false, ScalarType? type = null) => sum(new[] { dim0, dim1 }, keepdim, type);
-        public Tensor sum(long dim0, long dim1, long dim2, bool keepdim = false, ScalarType? type = null) => sum(new[] { dim0, dim1, dim2 }, keepdim, type);
+        public Tensor sum(long dim0, long dim1, bool keepdim = false, ScalarType? type = null) =>
+            sum(new[] { dim0, dim1 }, keepdim, type);
+        public Tensor sum(long dim0, long dim1, long dim2, bool keepdim = false, ScalarType? type = null) =>
+            sum(new[] { dim0, dim1, dim2 }, keepdim, type);
         public Tensor nansum() => Op.Nansum.Call(this);
 
         public Tensor mean() => Op.Mean.Call(this);
-        public Tensor mean(long[] dimensions, bool keepdim = false, ScalarType? type = null) => Op.MeanDim.Call(this, dimensions, keepdim, type);
+        public Tensor mean(long[] dimensions, bool keepdim = false, ScalarType? type = null) =>
+            Op.MeanDim.Call(this, dimensions, keepdim, type);
         public Tensor nanmean(int? dim = null, bool keepdim = false, ScalarType? dtype = null) =>
             Op.Nanmean.Call(this, dim is { } d ? new[] { d } : Argument.None, keepdim, dtype);
 
         /// <summary>The product of all elements; over dimension 0 it is <c>prod(0L)</c>.</summary>
         public Tensor prod(ScalarType? type = null) => Op.Prod.Call(this, NoDimension(type, "prod"));
-        public Tensor prod(long dim, bool keepdim = false, ScalarType? type = null) => Op.ProdDimInt.Call(this, dim, keepdim, type);
+        public Tensor prod(long dim, bool keepdim = false, ScalarType? type = null) =>
+            Op.ProdDimInt.Call(this, dim, keepdim, type);
 
         /// <summary>A plain 0 meant as a dimension arrives as the type numbered 0, and would reduce everything in uint8.</summary>
-        static ScalarType? NoDimension(ScalarType? type, string what) => type != ScalarType.Byte ? type : throw new ArgumentException(
+        static ScalarType? NoDimension(ScalarType? type,
+            string what) => type != ScalarType.Byte ? type : throw new ArgumentException(
             $"{what}(0): C# reads 0 as ScalarType.Byte; write {what}(0L) for dimension 0, or {what}().to(uint8) for the total in uint8");
 
         public Tensor max() => Op.Max.Call(this);
@@ -42,12 +49,15 @@ public static partial class torch
         public Tensor amax(params long[] dims) => amax(dims, keepdim: false);
         public Tensor amax(long[] dims, bool keepdim = false, Tensor? @out = null) =>
             @out is null ? Op.Amax.Call(this, dims, keepdim) : @out.InPlace(Op.AmaxOut, this, dims, keepdim, @out);
-        public Tensor amax(ReadOnlySpan<long> dims, bool keepdim = false, Tensor? @out = null) => amax(dims.ToArray(), keepdim, @out);
+        public Tensor amax(ReadOnlySpan<long> dims, bool keepdim = false, Tensor? @out = null) =>
+            amax(dims.ToArray(), keepdim, @out);
         public Tensor amin(params long[] dims) => amin(dims, keepdim: false);
         public Tensor amin(long[] dims, bool keepdim = false, Tensor? @out = null) =>
             @out is null ? Op.Amin.Call(this, dims, keepdim) : @out.InPlace(Op.AminOut, this, dims, keepdim, @out);
-        public Tensor amin(ReadOnlySpan<long> dims, bool keepdim = false, Tensor? @out = null) => amin(dims.ToArray(), keepdim, @out);
-        public (Tensor min, Tensor max) aminmax(long? dim = null, bool keepdim = false) => Op.Aminmax.CallPair(this, dim, keepdim);
+        public Tensor amin(ReadOnlySpan<long> dims, bool keepdim = false, Tensor? @out = null) =>
+            amin(dims.ToArray(), keepdim, @out);
+        public (Tensor min, Tensor max) aminmax(long? dim = null, bool keepdim = false) =>
+            Op.Aminmax.CallPair(this, dim, keepdim);
 
         public Tensor all() => Op.All.Call(this);
         public Tensor all(long dim, bool keepdim = false) => Op.AllDim.Call(this, dim, keepdim);
@@ -58,7 +68,8 @@ public static partial class torch
 
         /// <summary>The p-norm of all elements; infinity is the largest magnitude.</summary>
         public Tensor norm(float p = 2) => Op.NormScalar.Call(this, p);
-        public Tensor norm(int dim, bool keepdim = false, float p = 2) => Op.NormScalarOptDim.Call(this, p, new[] { dim }, keepdim);
+        public Tensor norm(int dim, bool keepdim = false, float p = 2) =>
+            Op.NormScalarOptDim.Call(this, p, new[] { dim }, keepdim);
         public Tensor renorm(float p, long dim, float maxnorm) => Op.Renorm.Call(this, p, dim, maxnorm);
 
         /// <summary>log Σ exp, without overflow.</summary>
@@ -73,19 +84,25 @@ public static partial class torch
         public Tensor trapezoid(Tensor x, long dim = -1) => Op.TrapezoidX.Call(this, x, dim);
         public Tensor cumulative_trapezoid(double dx = 1, long dim = -1) => Op.CumulativeTrapezoidDx.Call(this, dx, dim);
         public Tensor cumulative_trapezoid(Tensor x, long dim = -1) => Op.CumulativeTrapezoidX.Call(this, x, dim);
-        public Tensor diff(long n = 1, long dim = -1, Tensor? prepend = null, Tensor? append = null) => Op.Diff.Call(this, n, dim, prepend, append);
+        public Tensor diff(long n = 1, long dim = -1, Tensor? prepend = null, Tensor? append = null) =>
+            Op.Diff.Call(this, n, dim, prepend, append);
     }
 
     public static Tensor norm(Tensor input) => input.norm();
 
-    public static Tensor sum(Tensor input, long dim, bool keepdim = false, ScalarType? type = null) => input.sum(dim, keepdim, type);
+    public static Tensor sum(Tensor input, long dim, bool keepdim = false, ScalarType? type = null) =>
+        input.sum(dim, keepdim, type);
     public static Tensor sum(Tensor input, ScalarType? type = null) => input.sum(type);
-    public static Tensor sum(Tensor input, ReadOnlySpan<long> dim, bool keepdim = false, ScalarType? type = null) => input.sum(dim, keepdim, type);
+    public static Tensor sum(Tensor input, ReadOnlySpan<long> dim, bool keepdim = false, ScalarType? type = null) =>
+        input.sum(dim, keepdim, type);
     public static Tensor nansum(Tensor input) => input.nansum();
     public static Tensor mean(Tensor input) => input.mean();
-    public static Tensor mean(Tensor input, long[] dimensions, bool keepdim = false, ScalarType? type = null) => input.mean(dimensions, keepdim, type);
-    public static Tensor nanmean(Tensor input, int? dim = null, bool keepdim = false, ScalarType? dtype = null) => input.nanmean(dim, keepdim, dtype);
-    public static Tensor prod(Tensor input, long dim, bool keepdim = false, ScalarType? type = null) => input.prod(dim, keepdim, type);
+    public static Tensor mean(Tensor input, long[] dimensions, bool keepdim = false, ScalarType? type = null) =>
+        input.mean(dimensions, keepdim, type);
+    public static Tensor nanmean(Tensor input, int? dim = null, bool keepdim = false, ScalarType? dtype = null) =>
+        input.nanmean(dim, keepdim, dtype);
+    public static Tensor prod(Tensor input, long dim, bool keepdim = false, ScalarType? type = null) =>
+        input.prod(dim, keepdim, type);
     public static Tensor prod(Tensor input, ScalarType? type = null) => input.prod(type);
     public static (Tensor values, Tensor indexes) max(Tensor input, long dim, bool keepdim = false) => input.max(dim, keepdim);
     public static Tensor max(Tensor input) => input.max();
@@ -96,17 +113,23 @@ public static partial class torch
     public static Tensor argmin(Tensor input) => input.argmin();
     public static Tensor argmin(Tensor input, long dim, bool keepdim = false) => input.argmin(dim, keepdim);
     public static Tensor amax(Tensor input, long[] dims) => input.amax(dims);
-    public static Tensor amax(Tensor input, long[] dims, bool keepdim = false, Tensor? @out = null) => input.amax(dims, keepdim, @out);
-    public static Tensor amax(Tensor input, ReadOnlySpan<long> dims, bool keepdim = false, Tensor? @out = null) => input.amax(dims, keepdim, @out);
-    public static Tensor amin(Tensor input, long[] dims, bool keepdim = false, Tensor? @out = null) => input.amin(dims, keepdim, @out);
-    public static Tensor amin(Tensor input, ReadOnlySpan<long> dims, bool keepdim = false, Tensor? @out = null) => input.amin(dims, keepdim, @out);
-    public static (Tensor min, Tensor max) aminmax(Tensor input, long? dim = null, bool keepdim = false) => input.aminmax(dim, keepdim);
+    public static Tensor amax(Tensor input, long[] dims, bool keepdim = false, Tensor? @out = null) =>
+        input.amax(dims, keepdim, @out);
+    public static Tensor amax(Tensor input, ReadOnlySpan<long> dims, bool keepdim = false, Tensor? @out = null) =>
+        input.amax(dims, keepdim, @out);
+    public static Tensor amin(Tensor input, long[] dims, bool keepdim = false, Tensor? @out = null) =>
+        input.amin(dims, keepdim, @out);
+    public static Tensor amin(Tensor input, ReadOnlySpan<long> dims, bool keepdim = false, Tensor? @out = null) =>
+        input.amin(dims, keepdim, @out);
+    public static (Tensor min, Tensor max) aminmax(Tensor input, long? dim = null, bool keepdim = false) =>
+        input.aminmax(dim, keepdim);
     public static Tensor all(Tensor input) => input.all();
     public static Tensor all(Tensor input, long dim, bool keepdim = false) => input.all(dim, keepdim);
     public static Tensor any(Tensor input) => input.any();
     public static Tensor any(Tensor input, long dim, bool keepdim = false) => input.any(dim, keepdim);
     public static Tensor count_nonzero(Tensor input, long[]? dims = null) => input.count_nonzero(dims);
-    public static Tensor norm(Tensor input, int dimension, bool keepdim = false, float p = 2) => input.norm(dimension, keepdim, p);
+    public static Tensor norm(Tensor input, int dimension, bool keepdim = false, float p = 2) =>
+        input.norm(dimension, keepdim, p);
     public static Tensor norm(Tensor input, float p = 2) => input.norm(p);
     public static Tensor renorm(Tensor input, float p, long dim, float maxnorm) => input.renorm(p, dim, maxnorm);
     public static Tensor logsumexp(Tensor input, long dim, bool keepdim = false) => input.logsumexp(dim, keepdim);
@@ -119,7 +142,8 @@ public static partial class torch
     public static Tensor trapezoid(Tensor y, Tensor x, long dim = -1) => y.trapezoid(x, dim);
     public static Tensor cumulative_trapezoid(Tensor y, double dx = 1, long dim = -1) => y.cumulative_trapezoid(dx, dim);
     public static Tensor cumulative_trapezoid(Tensor y, Tensor x, long dim = -1) => y.cumulative_trapezoid(x, dim);
-    public static Tensor diff(Tensor input, long n = 1, long dim = -1, Tensor? prepend = null, Tensor? append = null) => input.diff(n, dim, prepend, append);
+    public static Tensor diff(Tensor input, long n = 1, long dim = -1, Tensor? prepend = null, Tensor? append = null) =>
+        input.diff(n, dim, prepend, append);
 
     static partial class Op
     {

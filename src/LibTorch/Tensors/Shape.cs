@@ -57,9 +57,12 @@ public static partial class torch
 
         public Tensor roll(long[] shifts, long[] dims) => Op.Roll.Call(this, shifts, dims);
         public Tensor roll(long[] shifts) => Op.Roll.Call(this, shifts);
-        public Tensor roll(long shifts, long? dims = null) => roll(new[] { shifts }, dims is { } d ? new[] { d } : Array.Empty<long>());
-        public Tensor roll(ReadOnlySpan<long> shifts, ReadOnlySpan<long> dims = default) => roll(shifts.ToArray(), dims.ToArray());
-        public Tensor roll((long, long) shifts, (long, long) dims) => roll(new[] { shifts.Item1, shifts.Item2 }, new[] { dims.Item1, dims.Item2 });
+        public Tensor roll(long shifts, long? dims = null) =>
+            roll(new[] { shifts }, dims is { } d ? new[] { d } : Array.Empty<long>());
+        public Tensor roll(ReadOnlySpan<long> shifts, ReadOnlySpan<long> dims = default) =>
+            roll(shifts.ToArray(), dims.ToArray());
+        public Tensor roll((long, long) shifts, (long, long) dims) =>
+            roll(new[] { shifts.Item1, shifts.Item2 }, new[] { dims.Item1, dims.Item2 });
         public Tensor roll((long, long, long) shifts, (long, long, long) dims) =>
             roll(new[] { shifts.Item1, shifts.Item2, shifts.Item3 }, new[] { dims.Item1, dims.Item2, dims.Item3 });
         public Tensor flip(params long[] dims) => Op.Flip.Call(this, dims);
@@ -73,7 +76,8 @@ public static partial class torch
         public Tensor narrow(long dim, long start, long length) => Op.Narrow.Call(this, dim, start, length);
         public Tensor select(long dim, long index) => Op.SelectInt.Call(this, dim, index);
         public Tensor unfold(long dimension, long size, long step) => Op.Unfold.Call(this, dimension, size, step);
-        public Tensor as_strided(long[] size, long[] strides, long storageOffset = 0) => Op.AsStrided.Call(this, size, strides, storageOffset);
+        public Tensor as_strided(long[] size, long[] strides, long storageOffset = 0) =>
+            Op.AsStrided.Call(this, size, strides, storageOffset);
 
         public Tensor tril(long diagonal = 0) => Op.Tril.Call(this, diagonal);
         public Tensor tril_(long diagonal = 0) => InPlace(Op.Tril_, this, diagonal);
@@ -89,9 +93,11 @@ public static partial class torch
     public static Tensor movedim(Tensor input, long source, long destination) => input.movedim([source], [destination]);
     public static Tensor moveaxis(Tensor input, long source, long destination) => input.movedim([source], [destination]);
 
-    public static Tensor tril_indices(long row, long col, long offset = 0, ScalarType dtype = ScalarType.Int64, Device? device = null) =>
+    public static Tensor tril_indices(long row, long col, long offset = 0, ScalarType dtype = ScalarType.Int64,
+        Device? device = null) =>
         Op.TrilIndices.Call(row, col, offset, dtype, Argument.None, DeviceOr(device));
-    public static Tensor triu_indices(long row, long col, long offset = 0, ScalarType dtype = ScalarType.Int64, Device? device = null) =>
+    public static Tensor triu_indices(long row, long col, long offset = 0, ScalarType dtype = ScalarType.Int64,
+        Device? device = null) =>
         Op.TriuIndices.Call(row, col, offset, dtype, Argument.None, DeviceOr(device));
 
     public static Tensor reshape(Tensor input, params long[] shape) => input.reshape(shape);
@@ -113,12 +119,15 @@ public static partial class torch
     public static Tensor squeeze_(Tensor input, long? dim = null) => input.squeeze_(dim);
     public static Tensor broadcast_to(Tensor input, params long[] shape) => input.broadcast_to(shape);
     public static Tensor tile(Tensor input, long[] dims) => input.tile(dims);
-    public static Tensor repeat_interleave(Tensor input, long repeats, long? dim = null, long? output_size = null) => input.repeat_interleave(repeats, dim, output_size);
-    public static Tensor repeat_interleave(Tensor input, Tensor repeats, long? dim = null, long? output_size = null) => input.repeat_interleave(repeats, dim, output_size);
+    public static Tensor repeat_interleave(Tensor input, long repeats, long? dim = null, long? output_size = null) =>
+        input.repeat_interleave(repeats, dim, output_size);
+    public static Tensor repeat_interleave(Tensor input, Tensor repeats, long? dim = null, long? output_size = null) =>
+        input.repeat_interleave(repeats, dim, output_size);
     public static Tensor roll(Tensor input, long shifts, long? dims = null) => input.roll(shifts, dims);
     public static Tensor roll(Tensor input, long[] shifts) => input.roll(shifts);
     public static Tensor roll(Tensor input, long[] shifts, long[] dims) => input.roll(shifts, dims);
-    public static Tensor roll(Tensor input, ReadOnlySpan<long> shifts, ReadOnlySpan<long> dims = default) => input.roll(shifts, dims);
+    public static Tensor roll(Tensor input, ReadOnlySpan<long> shifts, ReadOnlySpan<long> dims = default) =>
+        input.roll(shifts, dims);
     public static Tensor roll(Tensor input, (long, long, long) shifts, (long, long, long) dims) => input.roll(shifts, dims);
     public static Tensor roll(Tensor input, (long, long) shifts, (long, long) dims) => input.roll(shifts, dims);
     public static Tensor flip(Tensor input, params long[] dims) => input.flip(dims);
@@ -132,8 +141,10 @@ public static partial class torch
     public static Tensor triu(Tensor input, long diagonal = 0) => input.triu(diagonal);
     public static Tensor triu_(Tensor input, long diagonal = 0) => input.triu_(diagonal);
     public static Tensor diag(Tensor input, long diagonal = 0) => input.diag(diagonal);
-    public static Tensor diagonal(Tensor input, long offset = 0, long dim1 = 0, long dim2 = 1) => input.diagonal(offset, dim1, dim2);
-    public static Tensor diag_embed(Tensor input, long offset = 0, long dim1 = -2, long dim2 = -1) => input.diag_embed(offset, dim1, dim2);
+    public static Tensor diagonal(Tensor input, long offset = 0, long dim1 = 0, long dim2 = 1) =>
+        input.diagonal(offset, dim1, dim2);
+    public static Tensor diag_embed(Tensor input, long offset = 0, long dim1 = -2, long dim2 = -1) =>
+        input.diag_embed(offset, dim1, dim2);
     public static Tensor diagflat(Tensor input, long offset = 0) => input.diagflat(offset);
     public static Tensor trace(Tensor input) => input.trace();
 
@@ -148,7 +159,8 @@ public static partial class torch
             Narrow = new("narrow"), Permute = new("permute"), Ravel = new("ravel"), Repeat = new("repeat"),
             RepeatInterleaveSelfInt = new("repeat_interleave", "self_int"),
             RepeatInterleaveSelfTensor = new("repeat_interleave", "self_Tensor"), Reshape = new("reshape"), Roll = new("roll"),
-            Rot90 = new("rot90"), Squeeze = new("squeeze"), SqueezeDim = new("squeeze", "dim"), SqueezeDim_ = new("squeeze_", "dim"),
+            Rot90 = new("rot90"), Squeeze = new("squeeze"), SqueezeDim = new("squeeze", "dim"), SqueezeDim_ = new("squeeze_",
+                "dim"),
             Squeeze_ = new("squeeze_"), T = new("t"), Tile = new("tile"), Trace = new("trace"),
             TransposeInt = new("transpose", "int"), Transpose_ = new("transpose_"), Tril = new("tril"),
             TrilIndices = new("tril_indices"), Tril_ = new("tril_"), Triu = new("triu"), TriuIndices = new("triu_indices"),

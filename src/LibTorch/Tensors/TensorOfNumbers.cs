@@ -9,7 +9,8 @@ public static partial class torch
         Of(scalar, dtype, device, requires_grad);
     public static Tensor tensor(byte scalar, Device? device = null, bool requires_grad = false) =>
         Of(scalar, null, device, requires_grad);
-    public static Tensor tensor(double real, double imaginary, ScalarType? dtype = null, Device? device = null, bool requires_grad = false) =>
+    public static Tensor tensor(double real, double imaginary, ScalarType? dtype = null, Device? device = null,
+        bool requires_grad = false) =>
         Of(new Complex(real, imaginary), dtype, device, requires_grad);
     public static Tensor tensor(double scalar, ScalarType? dtype = null, Device? device = null, bool requires_grad = false) =>
         Of(scalar, dtype, device, requires_grad);
@@ -23,12 +24,15 @@ public static partial class torch
         Of(scalar, dtype, device, requires_grad);
     public static Tensor tensor(sbyte scalar, Device? device = null, bool requires_grad = false) =>
         Of(scalar, null, device, requires_grad);
-    public static Tensor tensor(float real, float imaginary, ScalarType? dtype = null, Device? device = null, bool requires_grad = false) =>
+    public static Tensor tensor(float real, float imaginary, ScalarType? dtype = null, Device? device = null,
+        bool requires_grad = false) =>
         Of((real, imaginary), dtype, device, requires_grad);
     public static Tensor tensor(float scalar, Device? device = null, bool requires_grad = false) =>
         Of(scalar, null, device, requires_grad);
-    public static Tensor tensor((double Real, double Imaginary) scalar, ScalarType? dtype = null, Device? device = null, bool requires_grad = false) =>
+    public static Tensor tensor((double Real, double Imaginary) scalar, ScalarType? dtype = null, Device? device = null,
+        bool requires_grad = false) =>
         Of(new Complex(scalar.Real, scalar.Imaginary), dtype, device, requires_grad);
-    public static Tensor tensor((float Real, float Imaginary) scalar, ScalarType? dtype = null, Device? device = null, bool requires_grad = false) =>
+    public static Tensor tensor((float Real, float Imaginary) scalar, ScalarType? dtype = null, Device? device = null,
+        bool requires_grad = false) =>
         Of(((float, float))scalar, dtype, device, requires_grad);
 }

@@ -6,7 +6,8 @@ using static TorchSharp.torch;
 
 namespace LibTorch;
 
-internal sealed record PrintOptions(TensorStringStyle Style, string FloatFormat, int LineWidth, string NewLine, int MaxRows, int MaxColumns);
+internal sealed record PrintOptions(TensorStringStyle Style, string FloatFormat, int LineWidth, string NewLine, int MaxRows,
+    int MaxColumns);
 
 /// <summary>The values that are shown, as text of one width; only those are copied from the tensor.</summary>
 internal sealed class TensorText
@@ -36,7 +37,8 @@ internal sealed class TensorText
                 var limit = d == shape.Length - 1 ? options.MaxColumns : options.MaxRows;
                 if (shape[d] <= limit) continue;
                 var edge = limit / 2;
-                long[] kept = [.. Enumerable.Range(0, edge).Select(i => (long)i), .. Enumerable.Range(0, edge).Select(i => shape[d] - edge + i)];
+                long[] kept = [.. Enumerable.Range(0, edge).Select(i => (long)i), .. Enumerable.Range(0,
+                    edge).Select(i => shape[d] - edge + i)];
                 shown = shown.index_select(d, torch.tensor(kept, device: tensor.device));
                 shape[d] = kept.Length;
                 shortened[d] = true;
@@ -142,7 +144,8 @@ internal sealed class TensorText
         else
         {
             var inner = shape.Skip(dimension + 1).Aggregate(1L, (a, b) => a * b);
-            var between = "," + string.Concat(Enumerable.Repeat(options.NewLine, Math.Max(1, shape.Length - dimension - 1))) + new string(' ', dimension + 1);
+            var between = "," + string.Concat(Enumerable.Repeat(options.NewLine, Math.Max(1,
+                shape.Length - dimension - 1))) + new string(' ', dimension + 1);
             for (long i = 0; i < shape[dimension]; i++)
             {
                 if (i > 0) text.Append(between);
