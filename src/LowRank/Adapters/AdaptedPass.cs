@@ -21,7 +21,7 @@ internal sealed class AdaptedPass
         shape = x.shape;
         needsInput = x.requires_grad;
         layers = new LayerPass[adapted.Length];
-        for (var i = 0; i < layers.Length; i++) layers[i] = new LayerPass(adapted[i], this, list);
+        for (var i = 0; i < layers.Length; i++) layers[i] = LayerPass.For(adapted[i], x, this, list);
         arguments = list.Count;
         var trains = needsInput;
         foreach (var layer in layers) trains |= layer.Trains;

@@ -47,6 +47,9 @@ internal sealed class AdapterPass
     /// <summary>First column in the shared reads.</summary>
     public long Column { get; }
 
+    /// <summary>Is ΔW in the matrix that the layer multiplies with, so that dx has come through that?</summary>
+    public bool Folded { get; init; }
+
     /// <summary>Is x dropped in part on this adapter's path, in this call?</summary>
     public bool Drops => drops;
 
@@ -73,7 +76,7 @@ internal sealed class AdapterPass
     /// <summary>y [n, out] += ΔW input.</summary>
     public void AddTo(Tensor y, Tensor input)
     {
-        foreach (var tensor in Update.Tensors) pass.Keep(tensor.Value, madeHere: false);     // backward refuses tensors that changed since
+        KeepTensors();
         using var columns = ReaderRows == 0 || drops ? null : pass.Shared.Columns(this);
         if (ReaderRows > 0 && drops)
         {
@@ -86,6 +89,12 @@ internal sealed class AdapterPass
         ownReads = null;
     }
 
+    /// <summary>Has autograd watch the update's tensors: backward refuses them if they changed since forward.</summary>
+    public void KeepTensors()
+    {
+        foreach (var tensor in Update.Tensors) pass.Keep(tensor.Value, madeHere: false);
+    }
+
     /// <summary>In backward: the same input again, to be disposed.</summary>
     public Tensor InputAgain(Tensor x, List<Tensor> saved) => drops ? Masked(x, saved[savedMask]) : x.alias();
 
@@ -96,14 +105,17 @@ internal sealed class AdapterPass
         dx.add_(masked);
     }
 
-    /// <summary>dy [n, out] is the gradient of ΔW input; dInput [n, in] gets the adapter's part added unless the shared product brings it.</summary>
-    public void Backward(Tensor dy, Tensor? input, Tensor? dInput, List<Tensor> saved, Tensor?[] gradients)
+    /// <summary>
+    /// factor ⊙ dy [n, out] is the gradient of ΔW input, dy itself without a factor; dInput [n, in] gets the adapter's part added unless
+    /// the shared product brings it.
+    /// </summary>
+    public void Backward(Tensor dy, Tensor? factor, Tensor? input, Tensor? dInput, List<Tensor> saved, Tensor?[] gradients)
     {
         var reads = ReaderRows == 0 ? null : drops ? saved[savedReads].alias() : pass.Shared.Columns(this);
         var dReads = ReaderRows == 0 ? null
             : !drops ? pass.Shared.GradientColumns(this)
             : dInput is not null || Update.ReaderTrains ? empty_like(reads!) : null;
-        step = new UpdateGradients(wanted) { Dy = dy, X = input, Reads = reads, ReadsGradient = dReads, Dx = dInput };
+        step = new UpdateGradients(wanted, dy, factor) { X = input, Reads = reads, ReadsGradient = dReads, Dx = dInput };
         Update.Backward(step);
         if (drops && dReads is not null)
         {
@@ -116,6 +128,7 @@ internal sealed class AdapterPass
             }
         }
         Collect(gradients);
+        step.Dispose();
         reads?.Dispose();
         dReads?.Dispose();
     }

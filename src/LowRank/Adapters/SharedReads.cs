@@ -57,7 +57,7 @@ internal sealed class SharedReads
     {
         reads = null;
         if (gradient is null) return;
-        if (dx is not null) dx.addmm_(gradient, readers!);            // [n, Σr] x [Σr, in] -> [n, in]
+        if (dx is not null) AddTo(dx);
         if (members.Exists(m => m.Update.ReaderTrains))
         {
             using var transposed = gradient.t();
@@ -67,6 +67,22 @@ internal sealed class SharedReads
         }
         gradient.Dispose();
         gradient = readers = null;
+    }
+
+    /// <summary>dx += dreads [A_1; A_2; …], without the members whose part in dx came another way.</summary>
+    private void AddTo(Tensor dx)
+    {
+        if (members.TrueForAll(m => !m.Folded))
+        {
+            dx.addmm_(gradient!, readers!);                                     // [n, Σr] x [Σr, in] -> [n, in]
+            return;
+        }
+        foreach (var member in members.Where(m => !m.Folded))
+        {
+            using var columns = gradient!.narrow(1, member.Column, member.ReaderRows);
+            using var rows = readers!.narrow(0, member.Column, member.ReaderRows);
+            dx.addmm_(columns, rows);                                           // [n, r] x [r, in] -> [n, in]
+        }
     }
 
     /// <summary>[A_1; A_2; …] [Σr, in] in x's type.</summary>

@@ -15,16 +15,19 @@ internal sealed class DirectionNorm
     internal int Computed { get; private set; }
 
     /// <summary>C [out] in float32 or wider; 1 for a row of zeros, so that it divides safely. Valid until W or the update changes.</summary>
-    public Tensor Of(FrozenWeight weight, Update update)
+    /// <param name="weight">W.</param>
+    /// <param name="update">ΔW.</param>
+    /// <param name="sum">W + ΔW, if it is at hand.</param>
+    public Tensor Of(FrozenWeight weight, Update update, Tensor? sum = null)
     {
-        Refresh(weight, update);
+        Refresh(weight, update, sum);
         return norm!;
     }
 
     /// <summary>m/C [out] in float32 or wider, and 1 for a row of zeros. The caller disposes it.</summary>
-    public Tensor Factor(Tensor magnitude, FrozenWeight weight, Update update)
+    public Tensor Factor(Tensor magnitude, FrozenWeight weight, Update update, Tensor? sum = null)
     {
-        Refresh(weight, update);
+        Refresh(weight, update, sum);
         using var constant = magnitude.detach();
         using var m = constant.to(norm!.dtype);
         var factor = m.div(norm!);
@@ -32,20 +35,25 @@ internal sealed class DirectionNorm
         return factor;
     }
 
-    private void Refresh(FrozenWeight weight, Update update)
+    private void Refresh(FrozenWeight weight, Update update, Tensor? sum)
     {
         var (w, u) = (weight.Stamp, update.Stamps());
         if (norm is not null && w.Matches(weightStamp) && u.Length == updateStamps.Length
             && u.Zip(updateStamps).All(pair => pair.First.Matches(pair.Second))) return;
 
         using var grad = no_grad();
-        using var squared = update.RowNormSquared(weight);
         norm?.Dispose();
         zeroRows?.Dispose();
-        zeroRows = squared.le(0).DetachFromDisposeScope();
-        norm = squared.sqrt().DetachFromDisposeScope();
+        norm = (sum is null ? Root(update, weight) : linalg.vector_norm(sum, 2, [1])).DetachFromDisposeScope();
+        zeroRows = norm.le(0).DetachFromDisposeScope();
         norm.masked_fill_(zeroRows, 1);
         (weightStamp, updateStamps) = (w, u);
         Computed++;
+    }
+
+    private static Tensor Root(Update update, FrozenWeight weight)
+    {
+        using var squared = update.RowNormSquared(weight);
+        return squared.sqrt();
     }
 }

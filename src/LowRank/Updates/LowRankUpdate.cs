@@ -84,22 +84,20 @@ public sealed class LowRankUpdate : Update
 
     public override void Backward(UpdateGradients gradients)
     {
-        var dy = gradients.Dy;
         if (gradients.ReadsGradient is { } dReads)
         {
-            using var scaled = ScaledB(dy.dtype);
-            dReads.addmm_(dy, scaled, 0);                         // [n, out] x [out, r] -> [n, r]
+            using var scaled = ScaledB(dReads.dtype);
+            gradients.DyTimes(scaled, dReads);                                  // [n, out] x [out, r] -> [n, r]
         }
         if (gradients.Wants(1))
         {
-            using var transposed = dy.t();
-            var gradient = transposed.mm(gradients.Reads!);                     // [out, n] x [n, r] -> [out, r]
+            var gradient = gradients.DyTransposedTimes(gradients.Reads!);       // [out, n] x [n, r] -> [out, r]
             gradient.mul_(Scale);
             gradients.Set(1, gradient);
         }
         if (lora_bias is not null && gradients.Wants(2))
         {
-            var gradient = dy.sum(0, type: lora_bias.dtype);
+            var gradient = gradients.Dy.sum(0, type: lora_bias.dtype);
             gradient.mul_(Scale);
             gradients.Set(2, gradient);
         }
@@ -113,6 +111,14 @@ public sealed class LowRankUpdate : Update
         using var a = lora_A.to(dtype);
         using var b = ScaledB(dtype);
         return b.mm(a);                                                         // [out, r] x [r, in] -> [out, in]
+    }
+
+    public override Tensor AddedTo(Tensor dense)
+    {
+        using var constant = lora_A.detach();
+        using var a = constant.to(dense.dtype);
+        using var b = ScaledB(dense.dtype);
+        return dense.addmm(b, a);                                               // [out, in] + [out, r] x [r, in]
     }
 
     /// <summary>‖W + sBA‖² = ‖W‖² + 2s·rowsum((W Aᵀ) ⊙ B) + s²·rowsum((B (A Aᵀ)) ⊙ B), without anything out×in.</summary>

@@ -55,14 +55,19 @@ public abstract class Update(string name, long inFeatures, long outFeatures) : n
         return norm.square();
     }
 
+    /// <summary>dense + ΔW, a new matrix [out, in] in dense's type. The caller disposes it.</summary>
+    public virtual Tensor AddedTo(Tensor dense)
+    {
+        var sum = Delta(dense.dtype);
+        sum.add_(dense);
+        return sum;
+    }
+
     /// <summary>W + ΔW [out, in] in float32 or wider.</summary>
     internal Tensor AddedTo(FrozenWeight weight)
     {
-        using var dense = weight.Dequantize();
-        var wide = FrozenWeight.Wide(dense.dtype);
-        var sum = Delta(wide);
-        sum.add_(dense);
-        return sum;
+        using var dense = weight.Dequantize(FrozenWeight.Wide(weight.DataType));
+        return AddedTo(dense);
     }
 
     /// <summary>Stamps of every tensor that ΔW depends on.</summary>

@@ -1,24 +1,30 @@
 // What backward gives an update and what the update gives back. Products are [n tokens, …]; nothing here is out×in.
+//
+// In a decomposed layer the gradient of ΔW x is t = f ⊙ dy, f one number an output. Most updates only multiply t with something
+// small, and then f goes into the small matrix: DyTimes and DyTransposedTimes never make t [n, out] itself.
 using static TorchSharp.torch;
 
 namespace LowRank;
 
 /// <summary>The gradients of one <see cref="Update.AddTo"/>.</summary>
-public sealed class UpdateGradients
+public sealed class UpdateGradients : IDisposable
 {
     private readonly bool[] wanted;
     private readonly Tensor?[] gradients;
+    private readonly Tensor output;
+    private readonly Tensor? factor;            // f [out], in output's type
+    private Tensor? scaled;
 
-    internal UpdateGradients(bool[] wanted)
+    internal UpdateGradients(bool[] wanted, Tensor output, Tensor? factor)
     {
-        this.wanted = wanted;
+        (this.wanted, this.output, this.factor) = (wanted, output, factor);
         gradients = new Tensor?[wanted.Length];
     }
 
     /// <summary>∂L/∂(ΔW x) [n, out].</summary>
-    public required Tensor Dy { get; init; }
+    public Tensor Dy => factor is null ? output : scaled ??= output.mul(factor);
 
-    /// <summary>What <see cref="Update.AddTo"/> got, [n, in]; null when neither the reader nor the update asked for x.</summary>
+    /// <summary>What <see cref="Update.AddTo"/> got, [n, in]; null when nothing of the layer trains.</summary>
     public required Tensor? X { get; init; }
 
     /// <summary>x Readerᵀ [n, r], or null without a reader.</summary>
@@ -27,8 +33,26 @@ public sealed class UpdateGradients
     /// <summary>To be filled with ∂L/∂reads [n, r]; null if nobody needs it.</summary>
     public required Tensor? ReadsGradient { get; init; }
 
-    /// <summary>∂L/∂x [n, in], to which an update without a reader adds its part; null if x needs no gradient.</summary>
+    /// <summary>∂L/∂x [n, in], to which an update without a reader adds its part; null if x needs none from it.</summary>
     public required Tensor? Dx { get; init; }
+
+    /// <summary>Writes Dy small into result: small [out, k], result [n, k].</summary>
+    public void DyTimes(Tensor small, Tensor result)
+    {
+        using var column = factor?.unsqueeze(1);
+        using var weighted = column is null ? null : small.mul(column);
+        result.addmm_(output, weighted ?? small, 0);                            // [n, out] x [out, k] -> [n, k]
+    }
+
+    /// <summary>Dyᵀ z [out, k] for z [n, k]. The caller owns it.</summary>
+    public Tensor DyTransposedTimes(Tensor z)
+    {
+        using var transposed = output.t();
+        var product = transposed.mm(z);                                         // [out, n] x [n, k] -> [out, k]
+        using var column = factor?.unsqueeze(1);
+        if (column is not null) product.mul_(column);
+        return product;
+    }
 
     /// <summary>Does the i-th of <see cref="Update.Tensors"/> need a gradient?</summary>
     public bool Wants(int index) => wanted[index];
@@ -37,4 +61,11 @@ public sealed class UpdateGradients
     public void Set(int index, Tensor gradient) => gradients[index] = gradient;
 
     internal Tensor? this[int index] => gradients[index];
+
+    /// <summary>Frees what was made on demand; the gradients handed over are not touched.</summary>
+    public void Dispose()
+    {
+        scaled?.Dispose();
+        scaled = null;
+    }
 }

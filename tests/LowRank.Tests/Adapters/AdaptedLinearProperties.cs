@@ -47,18 +47,21 @@ public class AdaptedLinearProperties : IDisposable
     private static (string, Tensor)[] Trained(AdaptedLinear layer, Tensor x) =>
         [("x", x), .. layer.Adapters.SelectMany(a => a.Tensors).Select(t => (t.Name, (Tensor)t.Value))];
 
-    [Theory, MemberData(nameof(Kinds))]
-    public void GradientsOfPlainUpdatesAreTheDifferences(string kind)
+    /// <summary>Few tokens are multiplied with W and the update one after the other, many with their sum: both orders.</summary>
+    public static TheoryData<string, int> KindsAndTokens => [.. from kind in Kinds from tokens in new[] { 2, 9 } select new TheoryDataRow<string, int>(kind.Data, tokens)];
+
+    [Theory, MemberData(nameof(KindsAndTokens))]
+    public void GradientsAreTheDifferences(string kind, int tokens)
     {
         var layer = Layer(kind);
-        var x = Input(2, 3, 5);
+        var x = Input(1, tokens, 5);
         if (!Config(kind).Decomposed) Gradients.Check(() => layer.forward(x), Trained(layer, x));
         else Gradients.Check(() => DetachedNorm(layer, x), Trained(layer, x));
     }
 
     /// <summary>
     /// DoRA's layer as a chain of plain operations in which the norm is a constant of autograd. For differences (gradients off) the
-    /// constant is computed once, so that both see the same function.
+    /// constant is computed once per layer, so that both see the same function.
     /// </summary>
     private static Tensor DetachedNorm(AdaptedLinear layer, Tensor x)
     {
@@ -72,13 +75,35 @@ public class AdaptedLinearProperties : IDisposable
 
     private static readonly System.Runtime.CompilerServices.ConditionalWeakTable<AdaptedLinear, Tensor> Frozen = [];
 
-    [Fact]
-    public void WeightAndBiasTrainBesideAnAdapter()
+    [Theory, MemberData(nameof(KindsAndTokens))]
+    public void WeightAndBiasTrainBesideAnAdapter(string kind, int tokens)
     {
-        var layer = Layer("lora");
+        var layer = Layer(kind);
         foreach (var parameter in layer.parameters()) parameter.requires_grad = true;
-        var x = Input(4, 5);
-        Gradients.Check(() => layer.forward(x), [.. Trained(layer, x), ("weight", layer.get_parameter("weight")!), ("bias", layer.Bias!)]);
+        var x = Input(tokens, 5);
+        Func<Tensor> function = Config(kind).Decomposed ? () => DetachedNorm(layer, x) : () => layer.forward(x);
+        Gradients.Check(function, [.. Trained(layer, x), ("weight", layer.get_parameter("weight")!), ("bias", layer.Bias!)]);
+    }
+
+    [Theory, MemberData(nameof(KindsAndTokens))]
+    public void BothOrdersGiveTheSame(string kind, int tokens)
+    {
+        var layer = Layer(kind);
+        var x = Input(tokens, 5);
+        var each = cat(Enumerable.Range(0, tokens).Select(i => layer.forward(x.narrow(0, i, 1))).ToArray(), 0);
+        Golden.Close(each, layer.forward(x), 1e-13, "token by token");
+    }
+
+    [Fact]
+    public void AMagnitudeOfZeroSilencesItsRowAndStillLearns()
+    {
+        foreach (var tokens in new[] { 2, 9 })
+        {
+            var layer = Layer("dora");
+            using (no_grad()) layer.Find("default")!.Magnitude!.narrow(0, 1, 1).zero_();
+            var x = Input(tokens, 5);
+            Gradients.Check(() => DetachedNorm(layer, x), Trained(layer, x));
+        }
     }
 
     [Fact]
