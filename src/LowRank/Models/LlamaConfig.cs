@@ -3,10 +3,13 @@ using static TorchSharp.torch;
 namespace LowRank;
 
 /// <summary>
-/// The shape of a Llama-style decoder: what Hugging Face's <c>config.json</c> says of one, under plain names.
+/// The shape of a Llama-style decoder: what Hugging Face's <c>config.json</c> says of one, under plain names. Two are equal when their
+/// files are.
 /// </summary>
 public sealed record LlamaConfig
 {
+    private readonly long? headSize;
+
     /// <summary>Tokens in the vocabulary: rows of the embedding and of the head.</summary>
     public required long VocabularySize { get; init; }
 
@@ -25,8 +28,8 @@ public sealed record LlamaConfig
     /// <summary>Key and value heads; each serves <c>Heads / KeyValueHeads</c> query heads (grouped-query attention).</summary>
     public required long KeyValueHeads { get; init; }
 
-    /// <summary>Width of one head; even. <c>Heads × HeadSize</c> need not be <see cref="HiddenSize"/>.</summary>
-    public required long HeadSize { get; init; }
+    /// <summary>Width of one head, even; <c>HiddenSize / Heads</c> unless said. <c>Heads × HeadSize</c> need not be <see cref="HiddenSize"/>.</summary>
+    public long HeadSize { get => headSize ?? (Heads > 0 ? HiddenSize / Heads : 0); init => headSize = value; }
 
     /// <summary>The longest sequence the model was made for, in tokens.</summary>
     public long MaxPositions { get; init; } = 2048;
@@ -73,6 +76,12 @@ public sealed record LlamaConfig
             return embeddings + Layers * (attention + mlp + 2 * HiddenSize) + HiddenSize;
         }
     }
+
+    /// <inheritdoc/>
+    public bool Equals(LlamaConfig? other) => other is not null && LlamaConfigFile.Write(this) == LlamaConfigFile.Write(other);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => LlamaConfigFile.Write(this).GetHashCode(StringComparison.Ordinal);
 
     /// <summary>Refuses what no model can be built from.</summary>
     /// <exception cref="ArgumentException">A size is not positive, the heads do not divide, or a head is odd; names the field.</exception>
