@@ -23,10 +23,13 @@ public static partial class torch
     /// <summary>Asks for a CUDA device only where there is one, with a sentence that libtorch's page-long message lacks.</summary>
     internal static Device Ready(Device device)
     {
-        if (device.type != DeviceType.CUDA || device.index < cuda.device_count() && cuda.is_available()) return device;
-        throw new InvalidOperationException(cuda.is_available()
-            ? $"there is no {device}: this machine has {cuda.device_count()} CUDA devices, counted from 0"
-            : $"{device} is not available: this machine or its libtorch ({__version__}) has no CUDA; use torch.CPU, or test torch.cuda.is_available() first");
+        if (device.type != DeviceType.CUDA) return device;
+        var count = cuda.device_count();
+        if (count > 0 && device.index >= -1 && device.index < count) return device;
+        throw new InvalidOperationException(count > 0
+            ? $"there is no CUDA device {device.index}: this machine has {count}, counted from 0"
+            : $"{device} is not available: this machine or its libtorch ({__version__}) has no CUDA; " +
+              "use torch.CPU, or test torch.cuda.is_available() first");
     }
 
     /// <summary>The type that a sum of the two has.</summary>
