@@ -1,6 +1,7 @@
 // Hugging Face's config.json for a Llama-style model, both ways.
 // Reads the layout up to transformers 4 (rope_theta and torch_dtype at the top) and that of transformers 5
 // (rope_parameters.rope_theta, dtype); writes both spellings, so that either loads what we saved.
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using static TorchSharp.torch;
@@ -79,14 +80,14 @@ internal static class LlamaConfigFile
         {
             ["architectures"] = new JsonArray("LlamaForCausalLM"),
             ["attention_bias"] = config.AttentionBias,
-            ["attention_dropout"] = 0.0,
+            ["attention_dropout"] = Real(0),
             ["bos_token_id"] = config.BeginToken,
             ["dtype"] = type,
             ["eos_token_id"] = config.EndToken,
             ["head_dim"] = config.HeadSize,
             ["hidden_act"] = "silu",
             ["hidden_size"] = config.HiddenSize,
-            ["initializer_range"] = config.InitializerRange,
+            ["initializer_range"] = Real(config.InitializerRange),
             ["intermediate_size"] = config.IntermediateSize,
             ["max_position_embeddings"] = config.MaxPositions,
             ["mlp_bias"] = config.MlpBias,
@@ -95,15 +96,19 @@ internal static class LlamaConfigFile
             ["num_hidden_layers"] = config.Layers,
             ["num_key_value_heads"] = config.KeyValueHeads,
             ["pad_token_id"] = config.PaddingToken,
-            ["rms_norm_eps"] = config.NormEpsilon,
-            ["rope_parameters"] = new JsonObject { ["rope_theta"] = config.RopeTheta, ["rope_type"] = "default" },
-            ["rope_theta"] = config.RopeTheta,
+            ["rms_norm_eps"] = Real(config.NormEpsilon),
+            ["rope_parameters"] = new JsonObject { ["rope_theta"] = Real(config.RopeTheta), ["rope_type"] = "default" },
+            ["rope_theta"] = Real(config.RopeTheta),
             ["tie_word_embeddings"] = config.TiedEmbeddings,
             ["torch_dtype"] = type,
             ["vocab_size"] = config.VocabularySize,
         };
         return json.ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n";
     }
+
+    /// <summary>With a decimal point even when whole: transformers 5 refuses an integer where it wants a float.</summary>
+    private static JsonValue Real(double number) =>
+        JsonValue.Create(decimal.Parse(number.ToString("0.0###################", CultureInfo.InvariantCulture), CultureInfo.InvariantCulture));
 
     /// <summary>One JSON object of the file; every error names the file and the field.</summary>
     private sealed class Fields(string path, JsonObject json)

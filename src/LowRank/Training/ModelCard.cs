@@ -42,6 +42,10 @@ internal static class ModelCard
         Line($"| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
         foreach (var row in rows)
             Line($"| {row.Name} | {row.Definitions:N0} | {row.Characters:N0} | **{row.Model:F3}** | {row.ByToken:F3} | {row.ByByte:F3} | {row.Gzip:F3} | {row.Perplexity:F1} |");
+        var (known, byOthers) = (rows[0], new[] { ($"the {Order}-gram of tokens", rows[0].ByToken), ($"the {Order}-gram of bytes", rows[0].ByByte), ("gzip", rows[0].Gzip) });
+        string Versus((string Name, double Bits) other) => string.Create(CultureInfo.InvariantCulture,
+            $"{Math.Abs(known.Model / other.Bits - 1):P1} {(known.Model < other.Bits ? "fewer" : "more")} than {other.Name}");
+        Line($"\nOn the held-in side it needs {string.Join(", ", byOthers.Select(Versus))}.");
         Line($"\n## The run\n");
         Line($"| step | training loss | validation loss (nats a token) |");
         Line($"| ---: | ---: | ---: |");

@@ -46,6 +46,15 @@ public sealed class LlamaConfigTests : IDisposable
         Assert.Equal(config, Read(LlamaConfigFile.Write(config)));
     }
 
+    [Fact]
+    public void Real_numbers_are_written_with_a_point()
+    {
+        var json = LlamaConfigFile.Write(CausalLmTests.Small with { RopeTheta = 500_000, NormEpsilon = 1e-6 });
+        Assert.Contains("\"rope_theta\": 500000.0", json);
+        Assert.Contains("\"rms_norm_eps\": 0.000001", json);
+        Assert.Contains("\"attention_dropout\": 0.0", json);
+    }
+
     [Theory]
     [InlineData("""{ "model_type": "gpt2" }""", "model_type", "gpt2")]
     [InlineData("""{ "model_type": "llama", "vocab_size": 10 }""", "hidden_size", "missing")]
