@@ -47,11 +47,12 @@ public sealed class UpdateGradients : IDisposable
     /// <summary>Dyᵀ z [out, k] for z [n, k]. The caller owns it.</summary>
     public Tensor DyTransposedTimes(Tensor z)
     {
-        using var transposed = output.t();
-        var product = transposed.mm(z);                                         // [out, n] x [n, k] -> [out, k]
-        using var column = factor?.unsqueeze(1);
-        if (column is not null) product.mul_(column);
-        return product;
+        // The few rows of zᵀ times the wide output run faster than the output's many rows times the few columns of z.
+        using var rows = z.t();
+        using var product = rows.mm(output);                                    // [k, n] x [n, out] -> [k, out]
+        if (factor is not null) product.mul_(factor);
+        using var transposed = product.t();
+        return transposed.contiguous();
     }
 
     /// <summary>Does the i-th of <see cref="Update.Tensors"/> need a gradient?</summary>
