@@ -54,11 +54,8 @@ public sealed record Chart
         where TX : INumber<TX> where TY : INumber<TY> => new Chart().WithLine(xs, ys, name, paper);
 
     /// <summary>A chart of one line over 0, 1, 2, …</summary>
-    public static Chart Line<TY>(IEnumerable<TY> ys, string name = "", bool paper = false) where TY : INumber<TY>
-    {
-        var values = ys.ToArray();
-        return Line(Enumerable.Range(0, values.Length), values, name, paper);
-    }
+    public static Chart Line<TY>(IEnumerable<TY> ys, string name = "", bool paper = false) where TY : INumber<TY> =>
+        new Chart().WithLine(ys, name, paper);
 
     /// <summary>A chart with one bar for each label.</summary>
     /// <param name="labels">One for each value.</param>
@@ -77,6 +74,13 @@ public sealed record Chart
         ImmutableArray<double> x = [.. xs.Select(ToDouble)], y = [.. ys.Select(ToDouble)];
         if (x.Length != y.Length) throw new ArgumentException($"""The line "{name}" has {x.Length} xs but {y.Length} ys; give one y for each x.""");
         return this with { Lines = Lines.Add(new(x, y, name, paper)) };
+    }
+
+    /// <summary>Adds a line over 0, 1, 2, …</summary>
+    public Chart WithLine<TY>(IEnumerable<TY> ys, string name = "", bool paper = false) where TY : INumber<TY>
+    {
+        var values = ys.ToArray();
+        return WithLine(Enumerable.Range(0, values.Length), values, name, paper);
     }
 
     /// <summary>Adds a bar to each group.</summary>

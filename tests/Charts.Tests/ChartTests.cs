@@ -24,6 +24,14 @@ public class ChartTests
         Assert.Equal([1.5, 2.5], Chart.Line([1L, 2L], [1.5f, 2.5f]).Lines[0].Y);
 
     [Fact]
+    public void A_line_over_its_indices_takes_its_name_for_a_name()      // a string is a sequence of char too, and char is a number
+    {
+        var chart = Chart.Line([5.0, 6, 7], "abc").WithLine([1.0, 2, 3], "def");
+        Assert.Equal(["abc", "def"], chart.Lines.Select(line => line.Name));
+        Assert.Equal([0.0, 1, 2], chart.Lines[1].X);
+    }
+
+    [Fact]
     public void Series_that_do_not_fit_are_refused_by_name()
     {
         Assert.Contains("\"a\" has 2 xs but 1 ys", Assert.Throws<ArgumentException>(() => Chart.Line([1, 2], [3.0], "a")).Message);
