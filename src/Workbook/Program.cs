@@ -10,5 +10,7 @@ if (args is ["session-host"]) // a notebook's own process, started by SessionPro
 var root = new RootCommand("A workbook that teaches low-rank adaptation by doing it.")
 {
     RunCommand.Create(),
+    TestCommand.Create(),
+    DoctorCommand.Create(),
 };
 return await root.Parse(args).InvokeAsync();

@@ -86,15 +86,14 @@ internal static class RunCommand
         }
         string folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
         using var progress = new ConsoleProgress(console, Path.GetFileNameWithoutExtension(path));
-        using var session = new SessionProcess(folder);
+        using var session = await SessionProcess.StartAsync(folder);
         return await new NotebookRunner(session, progress).RunAsync(notebook, path, limits, cancel);
     }
 
     /// <summary>The error with its place, and the exception's own text below.</summary>
     private static string Describe(CellError error)
     {
-        string relative = error.Path is null ? "" : Path.GetRelativePath(Environment.CurrentDirectory, Path.GetFullPath(error.Path));
-        string text = (error with { Path = relative }).ToString();
+        string text = error.ToString();
         return error.Kind == CellErrorKind.Magic || error.Details.Length == 0 ? text : $"{text}\n\n{error.Details}";
     }
 

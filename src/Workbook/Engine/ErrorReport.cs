@@ -36,7 +36,7 @@ internal static class ErrorReport
             error = only;
         var frame = new StackTrace(error, fNeedFileInfo: true).GetFrames().FirstOrDefault(frame => frame.GetFileName() is { } name && isSubmission(name));
         string message = $"{error.GetType().Name}: {error.Message}";
-        return At(CellErrorKind.Runtime, message, Trace(error), frame?.GetFileName() ?? file, frame?.GetFileLineNumber(), file, source);
+        return At(CellErrorKind.Runtime, message, Trace(error).Replace(Path.GetDirectoryName(file) + Path.DirectorySeparatorChar, "", StringComparison.Ordinal), frame?.GetFileName() ?? file, frame?.GetFileLineNumber(), file, source);
     }
 
     /// <summary>An error at a line of the cell, or of the cell as a whole.</summary>

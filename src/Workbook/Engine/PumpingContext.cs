@@ -12,6 +12,7 @@ internal sealed class PumpingContext : SynchronizationContext
     private static readonly TimeSpan WatchPeriod = TimeSpan.FromMilliseconds(50);
     private readonly BlockingCollection<(SendOrPostCallback Callback, object? State)> _queue = [];
     private readonly Thread _thread = Thread.CurrentThread;
+    private volatile bool _taking;
     private volatile bool _closed;
 
     /// <summary>Runs the task that <paramref name="start"/> makes on this thread to its end.</summary>
@@ -27,7 +28,9 @@ internal sealed class PumpingContext : SynchronizationContext
             task.ContinueWith(_ => context.Post(static _ => { }, null), TaskScheduler.Default); // wakes the loop below
             while (!task.IsCompleted)
             {
+                context._taking = true;
                 var (callback, state) = context._queue.Take(interrupt);
+                context._taking = false;
                 callback(state);
             }
             return task;
@@ -63,7 +66,8 @@ internal sealed class PumpingContext : SynchronizationContext
 
     private void RescueBlocked()
     {
-        if ((_thread.ThreadState & ThreadState.WaitSleepJoin) != 0 && _queue.TryTake(out var work))
+        bool blocked = !_taking && (_thread.ThreadState & ThreadState.WaitSleepJoin) != 0;
+        if (blocked && _queue.TryTake(out var work))
             ThreadPool.QueueUserWorkItem(_ => work.Callback(work.State));
     }
 

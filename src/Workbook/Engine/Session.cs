@@ -59,7 +59,11 @@ public sealed class Session : INotebookSession
     }
 
     /// <summary>Compiles a small cell so that the first real one finds the compiler warm.</summary>
-    public void WarmUp() => _work.Add(() => (_chain ??= new ScriptChain()).Compile("Console.Out", Path.GetFullPath("warm-up")));
+    public void WarmUp(Action ready) => _work.Add(() =>
+    {
+        (_chain ??= new ScriptChain()).Compile("Console.Out", Path.GetFullPath("warm-up"));
+        ready();
+    });
 
     /// <summary>Text that native code of this process printed.</summary>
     public void NativeText(string name, string text) => _output?.Stream(name, text);
@@ -145,6 +149,8 @@ public sealed class Session : INotebookSession
         var compiled = _chain.Compile(code, file);
         if (!compiled.Errors.IsEmpty)
             return ErrorReport.Compilation(compiled.Errors, file, code);
+        if (interrupt.IsCancellationRequested)
+            return Interrupted();
         ScriptState<object>? state = null;
         MimeBundle? value = null;
         Exception? thrown = null;
@@ -169,10 +175,10 @@ public sealed class Session : INotebookSession
         }
         catch (OperationCanceledException) when (interrupt.IsCancellationRequested)
         {
-            return new CellError(CellErrorKind.Interrupted, "interrupted", "interrupted; earlier cells keep their state");
+            return Interrupted();
         }
         if (interrupt.IsCancellationRequested && (state is null || state.Exception is OperationCanceledException))
-            return new CellError(CellErrorKind.Interrupted, "interrupted", "interrupted; earlier cells keep their state");
+            return Interrupted();
         if (state is not null)
             _chain.Accept(state);
         if ((thrown ?? state?.Exception) is { } exception)
@@ -182,6 +188,8 @@ public sealed class Session : INotebookSession
             _output?.Result(value);
         return null;
     }
+
+    private static CellError Interrupted() => new(CellErrorKind.Interrupted, "interrupted", "interrupted; earlier cells keep their state");
 
     /// <inheritdoc/>
     public void Dispose()

@@ -24,7 +24,7 @@ internal sealed class SessionHost : IOutputSink
         var native = OperatingSystem.IsWindows() ? null : NativeOutput.Capture(text => session?.NativeText("stdout", text));
         var host = new SessionHost(native?.Real ?? Console.OpenStandardOutput());
         session = new Session(native is null ? null : native.Flush);
-        session.WarmUp();
+        session.WarmUp(() => host.Send(new SessionEvent(SessionEvent.Ready)));
         var interrupt = new CancellationTokenSource();
         while (input.ReadLine() is { } line)
         {

@@ -18,8 +18,17 @@ public sealed class SessionProcess : INotebookSession
     private readonly Queue<string> _errorLines = new();
     private readonly TimeSpan _grace;
 
-    /// <summary>Starts the child in <paramref name="folder"/>, the notebook's; <paramref name="grace"/> is how long an interrupted cell may take to stop.</summary>
-    public SessionProcess(string folder, TimeSpan? grace = null)
+    /// <summary>Starts the child in <paramref name="folder"/>, the notebook's, and waits until it can take a cell;
+    /// <paramref name="grace"/> is how long an interrupted cell may take to stop.</summary>
+    public static async Task<SessionProcess> StartAsync(string folder, TimeSpan? grace = null)
+    {
+        var session = new SessionProcess(folder, grace);
+        await session._events.Reader.WaitToReadAsync(); // ready, or ended: the first cell reports that
+        session._events.Reader.TryRead(out _);
+        return session;
+    }
+
+    private SessionProcess(string folder, TimeSpan? grace)
     {
         _grace = grace ?? TimeSpan.FromSeconds(5);
         var start = new ProcessStartInfo(DotnetHost.Path)

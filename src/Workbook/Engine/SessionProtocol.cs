@@ -10,10 +10,10 @@ namespace Workbook.Engine;
 /// <summary>A line from the parent: exactly one property is set.</summary>
 internal sealed record SessionRequest(CellCode? Execute = null, bool Interrupt = false);
 
-/// <summary>A line from the child. <paramref name="Kind"/> says which of the others are set.</summary>
+/// <summary>A line from the child, the first one <see cref="Ready"/>. <paramref name="Kind"/> says which of the others are set.</summary>
 internal sealed record SessionEvent(string Kind, string? Text = null, MimeBundle? Data = null, CellResult? Result = null)
 {
-    public const string Stdout = "stdout", Stderr = "stderr", Display = "display", Update = "update", Value = "value", Done = "done";
+    public const string Stdout = "stdout", Stderr = "stderr", Display = "display", Update = "update", Value = "value", Done = "done", Ready = "ready";
 
     /// <summary>Gives the event to a sink; false for <see cref="Done"/>, which no sink gets.</summary>
     public bool Replay(IOutputSink sink)

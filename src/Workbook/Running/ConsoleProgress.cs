@@ -42,7 +42,7 @@ public sealed class ConsoleProgress : IRunProgress, IDisposable
         {
             _clock.Stop();
             if (!_live)
-                _console.WriteLine($"{_name}  cell {outcome.Number}/{count}  {outcome.Elapsed.TotalSeconds,6:F1} s  {(outcome.Error is null ? "ok    " : "FAILED")}  {outcome.Title}");
+                _console.Profile.Out.Writer.WriteLine($"{_name}  cell {outcome.Number}/{count}  {outcome.Elapsed.TotalSeconds,6:F1} s  {(outcome.Error is null ? "ok    " : "FAILED")}  {outcome.Title}");
         }
     }
 

@@ -41,6 +41,7 @@ public sealed class NotebookRunner(INotebookSession session, IRunProgress progre
         var clock = Stopwatch.StartNew();
         var outputs = new CellOutputs { Streaming = progress.Wrote };
         var ran = new List<CellOutcome>();
+        string folder = Environment.CurrentDirectory; // the paths of errors are as their reader would type them
         int count = 0, number = 0;
         foreach (var cell in notebook.Cells)
         {
@@ -51,7 +52,9 @@ public sealed class NotebookRunner(INotebookSession session, IRunProgress progre
             string title = Title(cell);
             progress.CellStarted(number, notebook.Cells.Count, title);
             outputs.Begin(cell, ++count);
-            var (error, elapsed) = await RunCellAsync(cell, outputs, new CellCode(cell.Source, path, number), limits, clock, cancel);
+            var (error, elapsed) = await RunCellAsync(cell, outputs, new CellCode(cell.Source, Path.GetFullPath(path), number), limits, clock, cancel);
+            if (error?.Path is { } place)
+                error = error with { Path = Path.GetRelativePath(folder, Path.GetFullPath(place, folder)) };
             outputs.End(error);
             if (cell.Has("raises-exception") && error?.Kind is not (CellErrorKind.Crash or CellErrorKind.Interrupted))
             {

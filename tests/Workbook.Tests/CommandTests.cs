@@ -1,0 +1,203 @@
+using System.Diagnostics;
+using System.Text.Json.Nodes;
+using System.Xml.Linq;
+using Workbook.Commands;
+using Workbook.Engine;
+using Workbook.Notebooks;
+using Workbook.Running;
+
+namespace Workbook.Tests;
+
+/// <summary>The command as its user meets it: a process with arguments, output and an exit code.</summary>
+public sealed class CommandTests : IDisposable
+{
+    readonly string _folder = Directory.CreateTempSubdirectory("workbook-test-").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    async Task<(int Code, string Output)> Workbook(params string[] arguments) =>
+        await ChildProcess.RunAsync(DotnetHost.Path, [DotnetHost.WorkbookAssembly, .. arguments], _folder, TimeSpan.FromMinutes(3));
+
+    string Save(string name, params string[] cells)
+    {
+        var notebook = Notebook.Create();
+        foreach (string cell in cells)
+            notebook.Add("code", cell, cell.StartsWith("// parameters", StringComparison.Ordinal) ? ["parameters"] : []);
+        Directory.CreateDirectory(Path.GetDirectoryName(Path.Combine(_folder, name))!);
+        notebook.Save(Path.Combine(_folder, name));
+        return name;
+    }
+
+    [Fact]
+    public async Task RunSavesTheNotebookAndAPageAndSaysWhere()
+    {
+        Save("a.ipynb", "// parameters\nint rank = 8;", "rank * 2");
+        var (code, output) = await Workbook("run", "a.ipynb", "-p", "rank=21", "--junit", "junit.xml");
+        Assert.True(code == 0, output);
+        Assert.Contains("saved out/a.ipynb and out/a.html", output);
+        var executed = Notebook.Load(Path.Combine(_folder, "out", "a.ipynb"));
+        Assert.Equal("42", NotebookJson.Join(executed.Cells[2].Outputs[0]!["data"]!["text/plain"]));
+        Assert.Contains("<pre>42</pre>", File.ReadAllText(Path.Combine(_folder, "out", "a.html")));
+        Assert.Empty(Notebook.Load(Path.Combine(_folder, "a.ipynb")).Cells[1].Outputs); // the source stays as it was
+        Assert.Equal("3", XDocument.Load(Path.Combine(_folder, "junit.xml")).Root!.Attribute("tests")!.Value);
+    }
+
+    [Fact]
+    public async Task AnErrorNamesNotebookCellLineAndSource()
+    {
+        Save("deep/b.ipynb", "int x = 1;", "x = 2;\nthrow new InvalidOperationException(\"boom\");");
+        var (code, output) = await Workbook("run", "deep/b.ipynb", "--output", "results", "--no-html");
+        Assert.Equal(1, code);
+        Assert.Contains("deep/b.ipynb, cell 2, line 2: InvalidOperationException: boom\n    throw new InvalidOperationException(\"boom\");", output);
+        Assert.DoesNotContain(_folder, File.ReadAllText(Path.Combine(_folder, "results", "b.ipynb")));
+        Assert.False(File.Exists(Path.Combine(_folder, "results", "b.html")));
+    }
+
+    [Fact]
+    public async Task ACrashOfOneIsReportedAndTheOthersRun()
+    {
+        Save("crash.ipynb", "Console.WriteLine(\"before\");", "int Deep(int n) => Deep(n + 1) + 1;\nDeep(0)");
+        Save("abort.ipynb", "Environment.FailFast(\"on purpose\");");
+        Save("exit.ipynb", "Environment.Exit(3);");
+        Save("fine.ipynb", "1 + 1");
+        var (code, output) = await Workbook("run", "crash.ipynb", "abort.ipynb", "exit.ipynb", "fine.ipynb", "--no-html");
+        Assert.Equal(1, code);
+        Assert.Contains("crash.ipynb, cell 2: the session's process aborted: Stack overflow", output);
+        Assert.Contains("abort.ipynb, cell 1: the session's process aborted: ", output);
+        Assert.Contains("exit.ipynb, cell 1: the session's process ended with code 3", output);
+        Assert.Matches(@"fine\.ipynb\s+1\s+[\d.]+\s+ok", output);
+        Assert.Equal("before\n", NotebookJson.Join(Notebook.Load(Path.Combine(_folder, "out", "crash.ipynb")).Cells[0].Outputs[0]!["text"]));
+    }
+
+    [Theory]
+    [InlineData("run", "missing.ipynb", "missing.ipynb")]
+    [InlineData("run", "a.ipynb -p rnak=1", "no parameter is named \"rnak\"; known are rank")]
+    [InlineData("run", "a.ipynb -p rank", "-p wants name=value")]
+    [InlineData("run", "broken.ipynb", "broken.ipynb is not a notebook")]
+    [InlineData("run", "", "notebooks")]
+    [InlineData("rum", "", "rum")]
+    public async Task AWrongCallSaysWhatIsWrong(string verb, string arguments, string message)
+    {
+        Save("a.ipynb", "// parameters\nint rank = 8;");
+        File.WriteAllText(Path.Combine(_folder, "broken.ipynb"), "{ \"cells\"");
+        var (code, output) = await Workbook([verb, .. arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries)]);
+        Assert.NotEqual(0, code);
+        Assert.Contains(message, output);
+        Assert.DoesNotContain("   at ", output);
+    }
+
+    [Fact]
+    public async Task ACellThatBlocksIsEndedWithItsProcess()
+    {
+        Save("sleep.ipynb", "System.Threading.Thread.Sleep(600_000);");
+        var clock = Stopwatch.StartNew();
+        var (code, output) = await Workbook("run", "sleep.ipynb", "--timeout-cell", "1", "--no-html");
+        Assert.Equal(1, code);
+        Assert.Contains("sleep.ipynb, cell 1: the cell's time limit of 1 s was reached", output);
+        Assert.InRange(clock.Elapsed.TotalSeconds, 1, 120);
+    }
+
+    [Fact]
+    public async Task NativeTextComesInItsPlace()
+    {
+        Save("native.ipynb", """
+            using System.Runtime.InteropServices;
+            [DllImport("libc")] static extern int puts(string text);
+            Console.WriteLine("one");
+            puts("two");
+            display("three");
+            puts("four");
+            """);
+        var (code, output) = await Workbook("run", "native.ipynb", "--no-html");
+        Assert.True(code == 0, output);
+        var outputs = Notebook.Load(Path.Combine(_folder, "out", "native.ipynb")).Cells[0].Outputs;
+        Assert.Equal(["one\ntwo\n", "three", "four\n"], outputs.OfType<JsonObject>().Select(item => NotebookJson.Join(item["text"] ?? item["data"]!["text/plain"])));
+    }
+
+    [Fact]
+    public async Task ASessionEndsWithItsParent()
+    {
+        using var session = await SessionProcess.StartAsync(_folder);
+        var running = session.ExecuteAsync(new CellCode("while (true) { }", Path.Combine(_folder, "a.ipynb"), 1), new Recorder(), TestContext.Current.CancellationToken);
+        session.Dispose(); // closes its input, as the end of this process would
+        Assert.True(session.HasEnded);
+        Assert.Equal(CellErrorKind.Crash, (await running.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken)).Error!.Kind);
+    }
+
+    [Fact]
+    public async Task ASessionGoesOnAfterAnInterrupt()
+    {
+        using var session = await SessionProcess.StartAsync(_folder);
+        var output = new Recorder();
+        string path = Path.Combine(_folder, "a.ipynb");
+        await session.ExecuteAsync(new CellCode("int x = 5;", path, 1), output, TestContext.Current.CancellationToken);
+        using var interrupt = new CancellationTokenSource(500);
+        var stopped = await session.ExecuteAsync(new CellCode("while (true) { }", path, 2), output, interrupt.Token);
+        Assert.Equal(CellErrorKind.Interrupted, stopped.Error!.Kind);
+        Assert.Null((await session.ExecuteAsync(new CellCode("x", path, 3), output, TestContext.Current.CancellationToken)).Error);
+        Assert.Equal("value:5", output.Text);
+    }
+
+    [Fact]
+    public void ASuitesReportIsRead()
+    {
+        string report = Path.Combine(_folder, "report.xml");
+        File.WriteAllText(report, """
+            <assemblies><assembly passed="3" failed="1" skipped="2" errors="0"><collection><test name="A.B" result="Fail"><failure><message>wrong</message><stack-trace>at C</stack-trace></failure></test></collection></assembly></assemblies>
+            """);
+        var result = TestSuite.Read("X.Tests", report, 1, "", TimeSpan.Zero);
+        Assert.Equal((3, 1, 2), (result.Passed, result.Failed, result.Skipped));
+        Assert.Equal(["A.B\nwrong\nat C"], result.Failures);
+    }
+
+    [Theory]
+    [InlineData("""<assemblies><assembly passed="3" failed="0" skipped="0" errors="0"/></assemblies>""", 139, 3, 1)]
+    [InlineData("""<assemblies><assembly passed="3" failed="0" skipped="0" errors="0"/></assemblies>""", 0, 3, 0)]
+    [InlineData("""<assemblies><assembly passed="3" """, 134, 0, 1)]
+    [InlineData(null, 134, 0, 1)]
+    public void ACrashedSuiteIsAFailure(string? report, int code, int passed, int failed)
+    {
+        string path = Path.Combine(_folder, "report.xml");
+        if (report is not null)
+            File.WriteAllText(path, report);
+        var result = TestSuite.Read("X.Tests", path, code, "last words", TimeSpan.Zero);
+        Assert.Equal((passed, failed), (result.Passed, result.Failed));
+        Assert.Equal(failed, result.Failures.Count);
+    }
+
+    [Fact]
+    public void TheClosingLineCounts()
+    {
+        var output = new StringWriter();
+        Assert.Equal(1, TestCommand.Close(output, []));
+        Assert.Equal(0, TestCommand.Close(output, [new SuiteResult("a", 2, 0, 1, [], TimeSpan.Zero), new SuiteResult("b", 1, 0, 0, [], TimeSpan.Zero)]));
+        Assert.Equal(1, TestCommand.Close(output, [new SuiteResult("a", 2, 1, 0, [], TimeSpan.Zero)]));
+        Assert.Equal(["0 passed, 0 failed", "3 passed, 0 failed, 1 skipped", "2 passed, 1 failed"], output.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries));
+    }
+
+    [Fact]
+    public void TheDoctorKnowsEveryBlas()
+    {
+        foreach (var (target, state) in new[] { ("/usr/lib/x/openblas-openmp/libblas.so.3", FindingState.Good), ("/usr/lib/x/openblas-pthread/libblas.so.3", FindingState.Warning), ("/usr/lib/x/blas/libblas.so.3", FindingState.Warning) })
+        {
+            string link = Path.Combine(_folder, "libblas.so.3-x86_64-linux-gnu");
+            File.Delete(link);
+            File.CreateSymbolicLink(link, target);
+            var finding = Diagnosis.Blas("debian", _folder);
+            Assert.Equal(state, finding.State);
+            Assert.Equal(state == FindingState.Warning ? "apt-get install libopenblas0-openmp" : null, finding.Remedy);
+        }
+        Assert.Contains("20 times slower", Diagnosis.Blas("debian", _folder).Found);
+        Assert.Equal(FindingState.Missing, Diagnosis.Blas("debian", Path.Combine(_folder, "none")).State);
+        Assert.Equal(FindingState.Good, Diagnosis.Blas("python", _folder).State);
+    }
+
+    [Fact]
+    public void TheDoctorReadsWhatTheNativeBuildLeft()
+    {
+        string path = Path.Combine(_folder, "libtorch.txt");
+        File.WriteAllText(path, "FOLDER=/usr\nINCLUDE=/a;/b=c\n\n");
+        Assert.Equal("/a;/b=c", Diagnosis.ReadKeyValues(path)["INCLUDE"]);
+        Assert.Empty(Diagnosis.ReadKeyValues(path + ".none"));
+    }
+}
