@@ -12,5 +12,6 @@ var root = new RootCommand("A workbook that teaches low-rank adaptation by doing
     RunCommand.Create(),
     TestCommand.Create(),
     DoctorCommand.Create(),
+    PretrainCommand.Create(),
 };
 return await root.Parse(args).InvokeAsync();
