@@ -3,6 +3,7 @@
 #include "workbook_torch.h"
 
 #include <c10/core/CPUAllocator.h>
+#include <c10/util/Logging.h>
 #include <malloc.h>
 
 #include <atomic>
@@ -44,6 +45,8 @@ struct CountingAllocator final : c10::Allocator {
 WT_API void wt_memory_init() {
   static CountingAllocator allocator;
   c10::SetCPUAllocator(&allocator, 100);
+  // libtorch looks up the C++ call stack for every error: milliseconds for a text that C# never shows.
+  c10::SetStackTraceFetcher([]() { return std::string(); });
   // glibc gives big blocks back to the system at once and first touch is dear (0.7 ms a MB): keep them.
   mallopt(M_MMAP_THRESHOLD, 1 << 30);
   mallopt(M_TRIM_THRESHOLD, INT_MAX);
