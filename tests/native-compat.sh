@@ -26,7 +26,7 @@ for suite in "$@"; do
     dpkg -x "$folder"/packages/libtorch-dev_*.deb "$folder/root"
   fi
   include=$folder/root/usr/include
-  version=$(sed -n 's/^#define TORCH_VERSION_\(MAJOR\|MINOR\|PATCH\) \([0-9]*\).*/\2/p' "$(find "$include" -path '*torch/version.h' | head -n 1)" | paste -sd.)
+  version=$(sed -n 's/^#define TORCH_VERSION_\(MAJOR\|MINOR\|PATCH\) \([0-9]*\).*/\2/p' "$(find "$include" -name version.h -exec grep -l '^#define TORCH_VERSION_MAJOR' {} + | head -n 1)" | paste -sd.)
   for source in "$root"/src/LibTorch/native/*.cpp; do
     if g++ -std=c++20 -fsyntax-only -Wall -Wno-unknown-pragmas -isystem "$include" -isystem "$include/torch/csrc/api/include" "$source"; then
       echo "ok      libtorch $version ($suite)  $(basename "$source")"

@@ -28,8 +28,9 @@ find_libtorch() {
 }
 
 find_libtorch
-header="${include%%;*}/torch/csrc/api/include/torch/version.h"
-version=$(sed -n 's/^#define TORCH_VERSION_\(MAJOR\|MINOR\|PATCH\) \([0-9]*\).*/\2/p' "$header" 2>/dev/null | paste -sd. || true)
+headers=${include%%;*}/torch   # the numbers moved to headeronly/ in 2.x
+version=$(cat "$headers/headeronly/version.h" "$headers/csrc/api/include/torch/version.h" 2>/dev/null \
+  | sed -n 's/^#define TORCH_VERSION_\(MAJOR\|MINOR\|PATCH\) \([0-9]*\).*/\2/p' | paste -sd. || true)
 cuda=no; [ -e "$lib/libtorch_cuda.so" ] && cuda=yes
 describe() { printf 'FOLDER=%s\nINCLUDE=%s\nLIBRARY=%s\nSOURCE=%s\nVERSION=%s\nCUDA=%s\n' "$folder" "$include" "$lib" "$source" "${version:-unknown}" "$cuda"; }
 
