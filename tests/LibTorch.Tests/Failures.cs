@@ -48,7 +48,7 @@ public class Failures
         foreach (var device in new[] { new Device((DeviceType)77), new Device((DeviceType)(-5)), new Device(DeviceType.XLA, 0) })
             Assert.NotEmpty(Message(() => x.to(device).Dispose()));
         foreach (var index in new[] { 300, -7 })
-            Assert.Contains("CUDA", Assert.Throws<InvalidOperationException>(() => x.to(new Device(DeviceType.CUDA, index)).Dispose()).Message);
+            Assert.NotEmpty(Message(() => new Operator("to", "device").Call(x, new Device(DeviceType.CUDA, index), float32)));
         Assert.Contains("gpu", Assert.Throws<ArgumentException>(() => new Device("gpu")).Message);
     }
 
