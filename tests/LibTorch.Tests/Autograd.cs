@@ -68,7 +68,8 @@ public class Autograd
             Pass();
             if (i % 2_000 == 0) GC.Collect();
         }
-        Assert.Equal(live, ProcessMemory.LiveTensors);
+        // A stack slot may still hold one pass's tensors (a kilobyte); a leak of the smallest one would be 8 MB.
+        Assert.InRange(ProcessMemory.LiveTensors - live, -4096, 4096);
         Assert.Equal(4f * 20_001, x.grad!.data<float>()[0]);
     }
 
