@@ -27,7 +27,7 @@ public class Lifetime
         Steps(2_000);
         var (live, resident) = (ProcessMemory.LiveTensors, ProcessMemory.Resident);
         Steps(100_000 / 6);
-        Assert.Equal(live, ProcessMemory.LiveTensors);
+        ProcessMemory.AssertBackAt(live);
         Assert.InRange(ProcessMemory.Resident - resident, long.MinValue, 160 * MB);
     }
 
@@ -57,7 +57,7 @@ public class Lifetime
         Add(1_000);
         var (live, resident) = (ProcessMemory.LiveTensors, ProcessMemory.Resident);
         Add(50_000);
-        Assert.Equal(live, ProcessMemory.LiveTensors);
+        ProcessMemory.AssertBackAt(live);
         Assert.InRange(ProcessMemory.Resident - resident, long.MinValue, 64 * MB);
     }
 
@@ -69,7 +69,7 @@ public class Lifetime
         Fail();
         var live = ProcessMemory.LiveTensors;
         for (var i = 0; i < 2_000; i++) Fail();
-        Assert.Equal(live, ProcessMemory.LiveTensors);
+        ProcessMemory.AssertBackAt(live);
     }
 
     [Fact]

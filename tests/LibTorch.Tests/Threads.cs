@@ -37,7 +37,7 @@ public class Threads
             }
             AtOnce(Repeatedly(2_000, Work), Repeatedly(2_000, Work), Repeatedly(2_000, Work), Repeatedly(150, () => GC.Collect()));
         }
-        Assert.Equal(live, ProcessMemory.LiveTensors);
+        ProcessMemory.AssertBackAt(live);
     }
 
     [Fact]
@@ -65,7 +65,7 @@ public class Threads
         }
         Assert.Equal(300, refused);
         Assert.True(worked > 0, "no call came before its tensor was disposed: nothing was tested");
-        Assert.Equal(live, ProcessMemory.LiveTensors);
+        ProcessMemory.AssertBackAt(live);
     }
 
     [Fact]
@@ -76,7 +76,7 @@ public class Threads
         void DisposeAll() { foreach (var tensor in tensors) tensor.Dispose(); }
         AtOnce(DisposeAll, DisposeAll, DisposeAll);
         Assert.All(tensors, tensor => Assert.True(tensor.IsInvalid));
-        Assert.Equal(live, ProcessMemory.LiveTensors);
+        ProcessMemory.AssertBackAt(live);
     }
 
     [Fact]
