@@ -16,7 +16,7 @@ internal sealed class PumpingContext : SynchronizationContext
     private volatile bool _closed;
 
     /// <summary>Runs the task that <paramref name="start"/> makes on this thread to its end.</summary>
-    public static Task<T> Run<T>(Func<Task<T>> start, CancellationToken interrupt)
+    public static Task<T> Run<T>(Func<Task<T>> start)
     {
         var before = Current;
         var context = new PumpingContext();
@@ -29,7 +29,7 @@ internal sealed class PumpingContext : SynchronizationContext
             while (!task.IsCompleted)
             {
                 context._taking = true;
-                var (callback, state) = context._queue.Take(interrupt);
+                var (callback, state) = context._queue.Take();
                 context._taking = false;
                 callback(state);
             }

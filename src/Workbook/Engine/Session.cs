@@ -162,7 +162,7 @@ public sealed class Session : INotebookSession
             {
                 try
                 {
-                    state = PumpingContext.Run(() => _chain.Run(compiled), interrupt).GetAwaiter().GetResult();
+                    state = PumpingContext.Run(() => _chain.Run(compiled)).GetAwaiter().GetResult();
                     if (compiled.HasValue && state.Exception is null)
                         value = Formatter.Format(state.ReturnValue);
                 }

@@ -93,7 +93,6 @@ public sealed class SessionProcess : INotebookSession
                 _process.Kill(entireProcessTree: true);
         }
         _process.WaitForExit();
-        _process.Dispose();
     }
 
     private bool Send(SessionRequest request)
