@@ -22,7 +22,8 @@ public sealed record Fixture(string Id, string File, string Method, JsonObject E
 /// <summary>The fixtures' folder and comparisons with them.</summary>
 public static class Golden
 {
-    /// <summary>For single layers, as a share of the largest value: the peer's own float32 differs from its float64 by a tenth of it.</summary>
+    /// <summary>For single layers, as a share of the largest value: the peer's own float32 differs from its float64 by a tenth
+    /// of it.</summary>
     public const double LayerTolerance = 2e-6;
 
     /// <summary>For whole models.</summary>
@@ -31,16 +32,20 @@ public static class Golden
     /// <summary>For float64 against float64: only the order of summation differs.</summary>
     public const double ExactTolerance = 1e-12;
 
-    public static string Folder { get; } = Environment.GetEnvironmentVariable("GOLDEN") is { Length: > 0 } folder ? folder : Beside("../Golden");
+    public static string Folder { get; } = Environment.GetEnvironmentVariable("GOLDEN") is { Length: > 0 } folder ? folder
+        : Beside("../Golden");
 
-    public static IReadOnlyList<Fixture> Fixtures { get; } = [.. JsonNode.Parse(System.IO.File.ReadAllText(PathOf("manifest.json")))!["fixtures"]!.AsArray()
-        .Select(f => new Fixture(f!["id"]!.GetValue<string>(), f["file"]!.GetValue<string>(), f["method"]!.GetValue<string>(), f.AsObject()))];
+    public static IReadOnlyList<Fixture> Fixtures { get; } =
+        [.. JsonNode.Parse(System.IO.File.ReadAllText(PathOf("manifest.json")))!["fixtures"]!.AsArray()
+        .Select(f => new Fixture(f!["id"]!.GetValue<string>(), f["file"]!.GetValue<string>(), f["method"]!.GetValue<string>(),
+            f.AsObject()))];
 
     public static Fixture Fixture(string id) => Fixtures.Single(f => f.Id == id);
 
     public static string PathOf(string relative) => Path.Combine(Folder, relative);
 
-    /// <summary>The chosen fixtures' ids, for a theory; at least one, so that a renamed method can't pass by testing nothing.</summary>
+    /// <summary>The chosen fixtures' ids, for a theory; at least one, so that a renamed method can't pass by testing
+    /// nothing.</summary>
     public static TheoryData<string> Where(Func<Fixture, bool> chosen)
     {
         var data = new TheoryData<string>(Fixtures.Where(chosen).Select(f => f.Id));
@@ -55,8 +60,10 @@ public static class Golden
         var difference = (actual.detach().to(ScalarType.Float64) - wide).abs();
         var largest = wide.abs().max().item<double>();
         var worst = difference.max().item<double>();
-        Assert.True(worst <= tolerance * largest, $"{what}: differs by {worst:g3}, {worst / largest:g3} of the largest value; allowed {tolerance:g3}");
+        Assert.True(worst <= tolerance * largest,
+            $"{what}: differs by {worst:g3}, {worst / largest:g3} of the largest value; allowed {tolerance:g3}");
     }
 
-    private static string Beside(string relative, [CallerFilePath] string file = "") => Path.GetFullPath(relative, Path.GetDirectoryName(file)!);
+    private static string Beside(string relative, [CallerFilePath] string file = "") =>
+        Path.GetFullPath(relative, Path.GetDirectoryName(file)!);
 }

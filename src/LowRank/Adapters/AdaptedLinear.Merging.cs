@@ -1,5 +1,5 @@
-// Merging: the active adapters go into the weight, and forward costs what it cost without them. Only ever explicit: train() and eval()
-// never merge.
+// Merging: the active adapters go into the weight, and forward costs what it cost without them. Only ever explicit: train() and
+// eval() never merge.
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -17,7 +17,8 @@ public sealed partial class AdaptedLinear
     public IReadOnlyList<LinearAdapter> MergedAdapters => merged;
 
     /// <summary>Puts the active adapters into the weight. With nothing active, or when already merged, nothing happens.</summary>
-    /// <param name="keepOriginal">Keep a copy of the weight, from which <see cref="Unmerge"/> restores it bit for bit. Without it the merge is for good.</param>
+    /// <param name="keepOriginal">Keep a copy of the weight, from which <see cref="Unmerge"/> restores it bit for bit. Without
+    /// it the merge is for good.</param>
     /// <exception cref="InvalidOperationException">The merged weight would hold NaN or infinity; nothing is changed.</exception>
     public void Merge(bool keepOriginal = true)
     {
@@ -35,7 +36,8 @@ public sealed partial class AdaptedLinear
         if (!keepOriginal) Forget(working);
     }
 
-    /// <summary>Restores the weight that <see cref="Merge"/> replaced; the adapters are active again. Without a merge nothing happens.</summary>
+    /// <summary>Restores the weight that <see cref="Merge"/> replaced; the adapters are active again. Without a merge nothing
+    /// happens.</summary>
     public void Unmerge()
     {
         if (merged.Count == 0) return;
@@ -69,7 +71,8 @@ public sealed partial class AdaptedLinear
     public Tensor Delta(string name)
     {
         var adapter = Required(name);
-        if (merged.Contains(adapter)) throw new InvalidOperationException($"the adapter \"{name}\" is merged into the weight; call Unmerge first");
+        if (merged.Contains(adapter))
+            throw new InvalidOperationException($"the adapter \"{name}\" is merged into the weight; call Unmerge first");
         using var grad = no_grad();
         if (adapter.Magnitude is null) return adapter.Update.Delta(FrozenWeight.Wide(Weight.DataType));
         var sum = adapter.Apply(Weight);
@@ -99,7 +102,9 @@ public sealed partial class AdaptedLinear
             using var offset = adapter.Update.Offset();
             if (offset is null) continue;
             if (bias is null)
-                throw new InvalidOperationException($"the adapter \"{adapter.AdapterName}\" has a bias, and the layer has none that it could be merged into; leave it unmerged");
+                throw new InvalidOperationException(
+                    $"the adapter \"{adapter.AdapterName}\" has a bias, and the layer has none that it could be " +
+                    "merged into; leave it unmerged");
             sum ??= CopyOf(bias.detach());
             sum.add_(offset);
         }
@@ -114,7 +119,8 @@ public sealed partial class AdaptedLinear
             using var finite = result.isfinite();
             using var all = finite.all();
             if (!all.item<bool>())
-                throw new InvalidOperationException($"merging {string.Join(" and ", working.Select(a => $"\"{a.AdapterName}\""))} would put NaN or infinity into the weight; nothing was changed");
+                throw new InvalidOperationException(
+                    $"merging {Quoted(working)} would put NaN or infinity into the weight; nothing was changed");
         }
     }
 
@@ -128,8 +134,12 @@ public sealed partial class AdaptedLinear
     internal void RefuseWhileMerged(string what)
     {
         if (merged.Count > 0)
-            throw new InvalidOperationException($"can't {what} while {string.Join(" and ", merged.Select(a => $"\"{a.AdapterName}\""))} is merged into the weight; call Unmerge first");
+            throw new InvalidOperationException(
+                $"can't {what} while {Quoted(merged)} is merged into the weight; call Unmerge first");
     }
+
+    private static string Quoted(IEnumerable<LinearAdapter> some) =>
+        string.Join(" and ", some.Select(a => $"\"{a.AdapterName}\""));
 
     private static Tensor CopyOf(Tensor tensor)
     {

@@ -1,5 +1,6 @@
-// The only linear layer: y = x Wᵀ + b with named adapters on it. Its forward is one hand-written autograd function (AdaptedProduct);
-// merging is in AdaptedLinear.Merging.cs. Training policies (which ranks train, when to restart) watch steps; the layer does not know them.
+// The only linear layer: y = x Wᵀ + b with named adapters on it. Its forward is one hand-written autograd function
+// (AdaptedProduct); merging is in AdaptedLinear.Merging.cs. Training policies (which ranks train, when to restart) watch steps;
+// the layer does not know them.
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -8,7 +9,8 @@ namespace LowRank;
 
 /// <summary>
 /// A linear layer: x [..., in] to [..., out]. Without an adapter it is a plain linear layer whose weight may train.
-/// In a state dict it is <c>weight</c> and <c>bias</c>; the tensors of its adapters are parameters but not part of the base model's state.
+/// In a state dict it is <c>weight</c> and <c>bias</c>; the tensors of its adapters are parameters but not part of the base
+/// model's state.
 /// </summary>
 public sealed partial class AdaptedLinear : nn.Module<Tensor, Tensor>
 {
@@ -24,7 +26,8 @@ public sealed partial class AdaptedLinear : nn.Module<Tensor, Tensor>
         : base(nameof(AdaptedLinear))
     {
         if (inFeatures < 1 || outFeatures < 1)
-            throw new ArgumentException($"a linear layer needs at least one input and one output; asked for {inFeatures} and {outFeatures}");
+            throw new ArgumentException(
+                $"a linear layer needs at least one input and one output; asked for {inFeatures} and {outFeatures}");
         var bound = 1 / Math.Sqrt(inFeatures);
         weight = new Parameter(empty(outFeatures, inFeatures, dtype, device).uniform_(-bound, bound));
         if (hasBias) bias = new Parameter(empty(outFeatures, dtype, device).uniform_(-bound, bound));
@@ -64,8 +67,8 @@ public sealed partial class AdaptedLinear : nn.Module<Tensor, Tensor>
     }
 
     /// <summary>
-    /// The outputs of several layers that read the same x, as each one's forward would give them: the small products of their adapters
-    /// are one product, and their gradients for x are summed in place.
+    /// The outputs of several layers that read the same x, as each one's forward would give them: the small products of their
+    /// adapters are one product, and their gradients for x are summed in place.
     /// </summary>
     public static Tensor[] ForwardAll(Tensor x, params ReadOnlySpan<AdaptedLinear> layers)
     {
@@ -76,15 +79,19 @@ public sealed partial class AdaptedLinear : nn.Module<Tensor, Tensor>
     /// <summary>Adds an adapter and makes it the only active one.</summary>
     /// <param name="name">A name that no other adapter of this layer has.</param>
     /// <param name="update">ΔW, with this layer's shape.</param>
-    /// <param name="decomposed">Split the sum into magnitude and direction (DoRA); the magnitude starts as ‖W‖ of each row.</param>
+    /// <param name="decomposed">Split the sum into magnitude and direction (DoRA); the magnitude starts as ‖W‖ of each
+    /// row.</param>
     /// <param name="dropout">Share of x dropped on the adapter's path in training.</param>
     /// <param name="trainable">Do its tensors require gradients while it is active?</param>
-    public LinearAdapter AddAdapter(string name, Update update, bool decomposed = false, double dropout = 0, bool trainable = true)
+    public LinearAdapter AddAdapter(
+        string name, Update update, bool decomposed = false, double dropout = 0, bool trainable = true)
     {
         CheckName(name);
-        if (Find(name) is not null) throw new ArgumentException($"the layer already has an adapter \"{name}\"; remove it or choose another name");
+        if (Find(name) is not null)
+            throw new ArgumentException($"the layer already has an adapter \"{name}\"; remove it or choose another name");
         if (update.InFeatures != InFeatures || update.OutFeatures != OutFeatures)
-            throw new ArgumentException($"the update is [{update.OutFeatures}, {update.InFeatures}], the layer's weight [{OutFeatures}, {InFeatures}]");
+            throw new ArgumentException(
+                $"the update is [{update.OutFeatures}, {update.InFeatures}], the layer's weight [{OutFeatures}, {InFeatures}]");
         RefuseWhileMerged($"add the adapter \"{name}\"");
         if (decomposed) RefuseOffset(name, update);
 
@@ -102,14 +109,16 @@ public sealed partial class AdaptedLinear : nn.Module<Tensor, Tensor>
     public void RemoveAdapter(string name)
     {
         var adapter = Required(name);
-        if (merged.Contains(adapter)) throw new InvalidOperationException($"the adapter \"{name}\" is merged into the weight; call Unmerge first");
+        if (merged.Contains(adapter))
+            throw new InvalidOperationException($"the adapter \"{name}\" is merged into the weight; call Unmerge first");
         adapters.Remove(adapter);
         ClearModules();
         foreach (var other in adapters) register_module(other.AdapterName, other);
         adapter.Dispose();
     }
 
-    /// <summary>Makes these adapters active and all others inactive. Several add up; at most one of them may be decomposed.</summary>
+    /// <summary>Makes these adapters active and all others inactive. Several add up; at most one of them may be
+    /// decomposed.</summary>
     public void SetActive(params ReadOnlySpan<string> names)
     {
         var chosen = CheckActive(names);
@@ -124,8 +133,10 @@ public sealed partial class AdaptedLinear : nn.Module<Tensor, Tensor>
         RefuseWhileMerged("switch adapters");
         var decomposed = chosen.Where(a => a.Magnitude is not null).Distinct().ToList();
         if (decomposed.Count > 1)
-            throw new InvalidOperationException($"the adapters \"{decomposed[0].AdapterName}\" and \"{decomposed[1].AdapterName}\" each split the weight " +
-                $"into magnitude and direction; both at once have no agreed meaning. Merge one of them first (activate it, then Merge(keepOriginal: false)), then activate the other");
+            throw new InvalidOperationException(
+                $"the adapters \"{decomposed[0].AdapterName}\" and \"{decomposed[1].AdapterName}\" each split the " +
+                "weight into magnitude and direction; both at once have no agreed meaning. Merge one of them first " +
+                "(activate it, then Merge(keepOriginal: false)), then activate the other");
         return chosen;
     }
 
@@ -156,7 +167,8 @@ public sealed partial class AdaptedLinear : nn.Module<Tensor, Tensor>
     internal static void CheckName(string name)
     {
         if (string.IsNullOrWhiteSpace(name) || name.Contains('.') || name is nameof(weight) or nameof(bias))
-            throw new ArgumentException($"\"{name}\" can't be an adapter's name: it must not be empty, contain a dot, or be \"weight\" or \"bias\"");
+            throw new ArgumentException($"\"{name}\" can't be an adapter's name: it must not be empty, contain a dot, or be " +
+                "\"weight\" or \"bias\"");
     }
 
     private LinearAdapter Required(string name) => Find(name)
@@ -172,6 +184,8 @@ public sealed partial class AdaptedLinear : nn.Module<Tensor, Tensor>
     {
         using var offset = update.Offset();
         if (offset is not null)
-            throw new ArgumentException($"the adapter \"{name}\" has a bias of its own, which has no place in a decomposed weight; leave out the bias or the magnitude");
+            throw new ArgumentException(
+                $"the adapter \"{name}\" has a bias of its own, which has no place in a decomposed weight; " +
+                "leave out the bias or the magnitude");
     }
 }

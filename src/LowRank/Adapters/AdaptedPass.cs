@@ -1,4 +1,4 @@
-// One call of AdaptedProduct, from forward to backward: which argument is what, what is saved where, and the order of the products.
+// One call of AdaptedProduct, from forward to backward: which argument is what, what is saved where, the order of the products.
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 

@@ -1,11 +1,12 @@
-// The one hand-written autograd function of the library: the outputs of one or several adapted linear layers that read the same x.
+// The library's one hand-written autograd function of a linear layer: the outputs of one or several layers that read the same x.
 // What happens for a layer is in LayerPass, the product that the layers' adapters share in SharedReads; here is what binds them.
 //
 // forward    reads = x [A_1; A_2; …]ᵀ                                  one skinny product for all layers
 //            y_i   = x W_iᵀ + b_i, to which each update adds itself     in place
-// backward   dx    = Σ_i t_i W_i + dreads [A_1; A_2; …]                 summed in place; t_i is dy_i, or (m/C) ⊙ dy_i when decomposed
+// backward   dx    = Σ_i t_i W_i + dreads [A_1; A_2; …]                 summed in place; t_i = dy_i, or f ⊙ dy_i (DoRA)
 //            d[A_1; A_2; …] = dreadsᵀ x                                 one skinny product
-// Kept for backward: x, reads, and for a trained magnitude the output before rescaling. Nothing out×in stays alive, W gets a gradient only if it trains.
+// Kept for backward: x, reads, and for a trained magnitude the output before rescaling. Nothing out×in stays alive, W gets a
+// gradient only if it trains.
 using TorchSharp;
 using static TorchSharp.torch;
 

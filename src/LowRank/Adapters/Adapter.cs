@@ -1,4 +1,4 @@
-// The methods by the names of their papers. Each call gives a configuration: a small immutable record that Adapt puts onto a model.
+// The methods by the names of their papers. Each call gives a configuration, a small immutable record that Adapt puts on a model.
 namespace LowRank;
 
 /// <summary>Configurations of adapters: <c>model.Adapt(Adapter.Dora(rank: 8, alpha: 16), "q_proj|v_proj")</c>.</summary>
@@ -18,9 +18,11 @@ public static class Adapter
         LoraInit init = LoraInit.Kaiming) =>
         new() { Rank = rank, Alpha = alpha ?? 2 * rank, RsLora = rsLora, Dropout = dropout, Bias = bias, Init = init };
 
-    /// <summary>DoRA (arXiv 2402.09353): LoRA's ΔW inside W' = m ⊙ (W + ΔW)/‖W + ΔW‖, one magnitude for each output row.</summary>
+    /// <summary>DoRA (arXiv 2402.09353): LoRA's ΔW inside W' = m ⊙ (W + ΔW)/‖W + ΔW‖, one magnitude for each output
+    /// row.</summary>
     /// <inheritdoc cref="Lora"/>
-    public static LoraConfig Dora(long rank = 8, double? alpha = null, bool rsLora = false, double dropout = 0, LoraInit init = LoraInit.Kaiming) =>
+    public static LoraConfig Dora(long rank = 8, double? alpha = null, bool rsLora = false, double dropout = 0,
+        LoraInit init = LoraInit.Kaiming) =>
         Lora(rank, alpha, rsLora, dropout, bias: false, init).WithMagnitude();
 
     /// <summary>Splits the adapted weight of any additive method into magnitude and direction.</summary>

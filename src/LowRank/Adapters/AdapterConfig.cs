@@ -1,5 +1,5 @@
-// What every method's configuration has: where the adapter goes, dropout, and whether the sum is decomposed. A method adds a record
-// of its own (LoraConfig) with its few numbers.
+// What every method's configuration has: where the adapter goes, dropout, and whether the sum is decomposed. A method adds a
+// record of its own (LoraConfig) with its few numbers.
 using static TorchSharp.torch;
 
 namespace LowRank;
@@ -7,8 +7,8 @@ namespace LowRank;
 /// <summary>The configuration of an adapter over a model. Immutable: <c>config with { … }</c> makes another.</summary>
 public abstract record AdapterConfig
 {
-    /// <summary>Which linear layers get the adapter, if <c>Adapt</c> is not told: suffixes joined by "|", a regular expression for
-    /// the whole path, or "all-linear" (every linear layer but the head).</summary>
+    /// <summary>Which linear layers get the adapter, if <c>Adapt</c> is not told: suffixes joined by "|", a regular expression
+    /// for the whole path, or "all-linear" (every linear layer but the head).</summary>
     public TargetPattern Targets { get; init; } = TargetPattern.AllLinear;
 
     /// <summary>Layers that get none although they are targets.</summary>
@@ -26,7 +26,8 @@ public abstract record AdapterConfig
     /// <summary>Throws if a number makes no sense, before any layer is touched.</summary>
     internal virtual void Validate()
     {
-        if (Dropout is not (>= 0 and < 1)) throw new ArgumentException($"dropout must be at least 0 and below 1; it is {Dropout}");
+        if (Dropout is not (>= 0 and < 1))
+            throw new ArgumentException($"dropout must be at least 0 and below 1; it is {Dropout}");
     }
 
     /// <summary>The update of one layer; path is the layer's name in the model, for settings that depend on it.</summary>

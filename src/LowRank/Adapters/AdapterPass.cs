@@ -64,7 +64,8 @@ internal sealed class AdapterPass
         return constant.to(dtype);
     }
 
-    /// <summary>What the adapter reads, [n, in]: x, or x with elements dropped and the others scaled up. To be disposed.</summary>
+    /// <summary>What the adapter reads, [n, in]: x, or x with elements dropped and the others scaled up. To be
+    /// disposed.</summary>
     public Tensor Input(Tensor x)
     {
         if (!drops) return x.alias();
@@ -106,8 +107,8 @@ internal sealed class AdapterPass
     }
 
     /// <summary>
-    /// factor ⊙ dy [n, out] is the gradient of ΔW input, dy itself without a factor; dInput [n, in] gets the adapter's part added unless
-    /// the shared product brings it.
+    /// factor ⊙ dy [n, out] is the gradient of ΔW input, dy itself without a factor; dInput [n, in] gets the adapter's part
+    /// added unless the shared product brings it.
     /// </summary>
     public void Backward(Tensor dy, Tensor? factor, Tensor? input, Tensor? dInput, List<Tensor> saved, Tensor?[] gradients)
     {

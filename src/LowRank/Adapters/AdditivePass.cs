@@ -8,7 +8,8 @@ using static TorchSharp.torch;
 
 namespace LowRank;
 
-internal sealed class AdditivePass(AdaptedLinear layer, AdaptedPass pass, List<object> arguments) : LayerPass(layer, pass, arguments, folded: false)
+internal sealed class AdditivePass(AdaptedLinear layer, AdaptedPass pass, List<object> arguments)
+    : LayerPass(layer, pass, arguments, folded: false)
 {
     private int savedFactor = -1, savedOutput = -1, savedNorm = -1;
 
@@ -70,7 +71,8 @@ internal sealed class AdditivePass(AdaptedLinear layer, AdaptedPass pass, List<o
         return factor;
     }
 
-    protected override void BackwardOfProducts(Tensor dy, Tensor? x, Tensor? dx, bool first, List<Tensor> saved, Tensor?[] gradients)
+    protected override void BackwardOfProducts(
+        Tensor dy, Tensor? x, Tensor? dx, bool first, List<Tensor> saved, Tensor?[] gradients)
     {
         if (Decomposed is null) BackwardOfWeight(dy, x, dx, first, gradients);
         else BackwardOfScaled(dy, x, dx, first, saved, gradients);
@@ -110,7 +112,8 @@ internal sealed class AdditivePass(AdaptedLinear layer, AdaptedPass pass, List<o
         if (dx is not null) Decomposed.AddThroughDropout(dInput!, dx, saved);
     }
 
-    private static void BackwardOfAdapter(AdapterPass adapter, Tensor dy, Tensor? x, Tensor? dx, List<Tensor> saved, Tensor?[] gradients)
+    private static void BackwardOfAdapter(
+        AdapterPass adapter, Tensor dy, Tensor? x, Tensor? dx, List<Tensor> saved, Tensor?[] gradients)
     {
         if (!adapter.Drops)
         {

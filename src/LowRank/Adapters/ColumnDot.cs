@@ -6,7 +6,8 @@ namespace LowRank;
 
 internal static class ColumnDot
 {
-    /// <summary>Rows that are summed in float32, on one thread, before they are added up in float64: the result does not depend on the threads.</summary>
+    /// <summary>Rows that are summed in float32, on one thread, before they are added up in float64: the result does not depend
+    /// on the threads.</summary>
     private const int RowsAtOnce = 32;
 
     /// <summary>a, b [n, k] to [k], summed in the given type or wider.</summary>
@@ -28,7 +29,8 @@ internal static class ColumnDot
             for (var row = (int)begin * RowsAtOnce; row < Math.Min(rows, (int)end * RowsAtOnce); row++)
             {
                 var sum = partial.AsSpan(row / RowsAtOnce * size, size);
-                TensorPrimitives.MultiplyAdd(new ReadOnlySpan<float>((float*)pa + (long)row * size, size), new ReadOnlySpan<float>((float*)pb + (long)row * size, size), sum, sum);
+                TensorPrimitives.MultiplyAdd(new ReadOnlySpan<float>((float*)pa + (long)row * size, size),
+                    new ReadOnlySpan<float>((float*)pb + (long)row * size, size), sum, sum);
             }
         });
         GC.KeepAlive((a, b));

@@ -7,7 +7,8 @@ using static TorchSharp.torch;
 
 namespace LowRank;
 
-internal sealed class FoldedPass(AdaptedLinear layer, AdaptedPass pass, List<object> arguments) : LayerPass(layer, pass, arguments, folded: true)
+internal sealed class FoldedPass(AdaptedLinear layer, AdaptedPass pass, List<object> arguments)
+    : LayerPass(layer, pass, arguments, folded: true)
 {
     private int savedFactor = -1, savedNorm = -1, savedOutput = -1;
 
@@ -44,7 +45,8 @@ internal sealed class FoldedPass(AdaptedLinear layer, AdaptedPass pass, List<obj
         return Bias is null ? scaled : scaled.add(Bias);
     }
 
-    protected override void BackwardOfProducts(Tensor dy, Tensor? x, Tensor? dx, bool first, List<Tensor> saved, Tensor?[] gradients)
+    protected override void BackwardOfProducts(
+        Tensor dy, Tensor? x, Tensor? dx, bool first, List<Tensor> saved, Tensor?[] gradients)
     {
         var factor = Decomposed is null ? null : saved[savedFactor];
         if (dx is not null)

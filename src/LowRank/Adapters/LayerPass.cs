@@ -65,7 +65,8 @@ internal abstract class LayerPass
     /// <summary>x [n, in]; the output has the shape of the layer's input but for its last axis.</summary>
     public Tensor Forward(Tensor x, long[] inputShape)
     {
-        if (Weight.Parameter is { } parameter) Pass.Keep(parameter, madeHere: false);      // backward refuses a W that changed since
+        if (Weight.Parameter is { } parameter)
+            Pass.Keep(parameter, madeHere: false);      // backward refuses a W that changed since
         var y = empty([.. inputShape[..^1], Weight.OutFeatures], x.dtype, x.device);
         return Forward(x, y);
     }
@@ -80,7 +81,8 @@ internal abstract class LayerPass
         BackwardOfProducts(dy, x, dx, first, saved, gradients);
     }
 
-    protected abstract void BackwardOfProducts(Tensor dy, Tensor? x, Tensor? dx, bool first, List<Tensor> saved, Tensor?[] gradients);
+    protected abstract void BackwardOfProducts(
+        Tensor dy, Tensor? x, Tensor? dx, bool first, List<Tensor> saved, Tensor?[] gradients);
 
     /// <summary>dW += dyᵀ x, if W trains; with a factor its rows are scaled.</summary>
     protected void AddWeightGradient(Tensor dy, Tensor? factor, Tensor? x, Tensor?[] gradients)
@@ -99,8 +101,8 @@ internal abstract class LayerPass
     }
 
     /// <summary>
-    /// More tokens than the harmonic mean of in and out, everything in float32 or wider (a 16-bit W + ΔW would round ΔW away), no dropout,
-    /// a magnitude alone and without zeros (where m = 0 the output does not show u, which the gradient of m needs).
+    /// More tokens than the harmonic mean of in and out, everything in float32 or wider (a 16-bit W + ΔW would round ΔW away),
+    /// no dropout, a magnitude alone and without zeros (where m = 0 the output does not show u, which the gradient of m needs).
     /// </summary>
     private static bool Folds(AdaptedLinear layer, Tensor x)
     {

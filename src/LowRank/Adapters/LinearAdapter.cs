@@ -5,16 +5,19 @@ using static TorchSharp.torch;
 
 namespace LowRank;
 
-/// <summary>An adapter of an <see cref="AdaptedLinear"/>. Its tensors are parameters of the model, under the adapter's name.</summary>
+/// <summary>An adapter of an <see cref="AdaptedLinear"/>. Its tensors are parameters of the model, under the adapter's
+/// name.</summary>
 public sealed class LinearAdapter : nn.Module
 {
     private readonly Update update;
     private Parameter? magnitude;
     private bool active;
 
-    internal LinearAdapter(string name, Update update, Tensor? magnitude, double dropout, bool trainable) : base(nameof(LinearAdapter))
+    internal LinearAdapter(string name, Update update, Tensor? magnitude, double dropout, bool trainable)
+        : base(nameof(LinearAdapter))
     {
-        if (dropout is not (>= 0 and < 1)) throw new ArgumentOutOfRangeException(nameof(dropout), $"dropout must be at least 0 and below 1; it is {dropout}");
+        if (dropout is not (>= 0 and < 1))
+            throw new ArgumentOutOfRangeException(nameof(dropout), $"dropout must be at least 0 and below 1; it is {dropout}");
         AdapterName = name;
         this.update = update;
         if (magnitude is not null) this.magnitude = new Parameter(magnitude);

@@ -22,7 +22,8 @@ public sealed record LoraConfig : AdapterConfig
 
     public LoraInit Init { get; init; }
 
-    /// <summary>Other ranks for some layers: a regular expression that ends a module's path, and the rank. The first match counts.</summary>
+    /// <summary>Other ranks for some layers: a regular expression that ends a module's path, and the rank. The first match
+    /// counts.</summary>
     public IReadOnlyDictionary<string, long> RankPattern { get; init; } = new Dictionary<string, long>();
 
     /// <summary>Other α for some layers, as <see cref="RankPattern"/>.</summary>
@@ -45,7 +46,9 @@ public sealed record LoraConfig : AdapterConfig
             if (rank < 1) throw new ArgumentException($"the rank must be at least 1; it is {rank}");
         foreach (var alpha in AlphaPattern.Values.Prepend(Alpha))
             if (!double.IsFinite(alpha)) throw new ArgumentException($"alpha must be a finite number; it is {alpha}");
-        if (Bias && Decomposed) throw new ArgumentException("a bias on B has no place in a decomposed weight (DoRA); leave out the bias or the magnitude");
+        if (Bias && Decomposed)
+            throw new ArgumentException(
+                "a bias on B has no place in a decomposed weight (DoRA); leave out the bias or the magnitude");
         foreach (var pattern in RankPattern.Keys.Concat(AlphaPattern.Keys)) EndsWith("", pattern);
     }
 

@@ -8,14 +8,17 @@ namespace LowRank;
 /// <summary>Adapters of a model that is built from <see cref="AdaptedLinear"/>.</summary>
 public static class ModelAdapters
 {
-    /// <summary>Puts an adapter on the model's target layers, freezes everything else and makes the adapter the active one.</summary>
+    /// <summary>Puts an adapter on the model's target layers, freezes everything else and makes the adapter the active
+    /// one.</summary>
     /// <param name="model">A model of <see cref="AdaptedLinear"/> layers.</param>
     /// <param name="config">The method, as <c>Adapter.Lora(rank: 8)</c>.</param>
     /// <param name="targets">Which layers; the configuration's <see cref="AdapterConfig.Targets"/> if not given.</param>
     /// <param name="name">The adapter's name.</param>
     /// <returns>What trains now.</returns>
-    /// <exception cref="ArgumentException">No module matches, the name is taken, or a number makes no sense; nothing is changed.</exception>
-    public static TrainableParameters Adapt(this nn.Module model, AdapterConfig config, TargetPattern? targets = null, string name = Adapter.DefaultName)
+    /// <exception cref="ArgumentException">No module matches, the name is taken, or a number makes no sense; nothing is
+    /// changed.</exception>
+    public static TrainableParameters Adapt(
+        this nn.Module model, AdapterConfig config, TargetPattern? targets = null, string name = Adapter.DefaultName)
     {
         var chosen = config with { Targets = targets ?? config.Targets };
         model.AddAdapter(chosen, name, trainable: true);
@@ -25,29 +28,34 @@ public static class ModelAdapters
     /// <summary>The model's linear layers by path.</summary>
     public static IReadOnlyList<(string Path, AdaptedLinear Layer)> LinearLayers(this nn.Module model) =>
         model is AdaptedLinear alone ? [("", alone)]
-        : [.. model.named_modules().Where(m => m.module is AdaptedLinear).Select(m => (m.name, (AdaptedLinear)m.module)).DistinctBy(m => m.Item2)];
+        : [.. model.named_modules().Where(m => m.module is AdaptedLinear).Select(m => (m.name, (AdaptedLinear)m.module))
+            .DistinctBy(m => m.Item2)];
 
     /// <summary>The layers that have an adapter of that name.</summary>
-    public static IReadOnlyList<(string Path, AdaptedLinear Layer, LinearAdapter Adapter)> LayersOf(this nn.Module model, string name) =>
+    public static IReadOnlyList<(string Path, AdaptedLinear Layer, LinearAdapter Adapter)> LayersOf(
+        this nn.Module model, string name) =>
         [.. model.LinearLayers().Select(l => (l.Path, l.Layer, l.Layer.Find(name)!)).Where(l => l.Item3 is not null)];
 
     /// <summary>The names of the model's adapters.</summary>
     public static IReadOnlyList<string> AdapterNames(this nn.Module model) =>
         [.. model.LinearLayers().SelectMany(l => l.Layer.Adapters).Select(a => a.AdapterName).Distinct()];
 
-    /// <summary>Makes these adapters active and all others inactive. Several add up; two decomposed ones in one layer are refused.</summary>
+    /// <summary>Makes these adapters active and all others inactive. Several add up; two decomposed ones in one layer are
+    /// refused.</summary>
     public static void SetAdapter(this nn.Module model, params ReadOnlySpan<string> names)
     {
         var known = model.AdapterNames();
         foreach (var name in names)
             if (!known.Contains(name)) throw new ArgumentException($"no adapter \"{name}\"{NearestNames.Suggest(name, known)}");
         var wanted = names.ToArray();
-        var layers = model.LinearLayers().Select(l => (l.Layer, Names: wanted.Where(n => l.Layer.Find(n) is not null).ToArray())).ToList();
+        var layers = model.LinearLayers()
+            .Select(l => (l.Layer, Names: wanted.Where(n => l.Layer.Find(n) is not null).ToArray())).ToList();
         foreach (var (layer, active) in layers) layer.CheckActive(active);
         foreach (var (layer, active) in layers) layer.SetActive(active);
     }
 
-    /// <summary>Switches all adapters off: the model is the base model. Dispose what comes back, or call <see cref="EnableAdapters"/>, to switch them on again.</summary>
+    /// <summary>Switches all adapters off: the model is the base model. Dispose what comes back, or call
+    /// <see cref="EnableAdapters"/>, to switch them on again.</summary>
     public static IDisposable DisableAdapters(this nn.Module model)
     {
         var layers = model.LinearLayers();
@@ -70,9 +78,11 @@ public static class ModelAdapters
         foreach (var (_, layer, _) in layers) layer.RemoveAdapter(name);
     }
 
-    /// <summary>Puts the active adapters into the weights, so that forward costs nothing more. See <see cref="AdaptedLinear.Merge"/>.</summary>
+    /// <summary>Puts the active adapters into the weights, so that forward costs nothing more. See
+    /// <see cref="AdaptedLinear.Merge"/>.</summary>
     /// <param name="model">A model of <see cref="AdaptedLinear"/> layers.</param>
-    /// <param name="keepOriginal">Keep the weights they replace, for <see cref="Unmerge"/>; without it the merge is for good and the adapters are gone.</param>
+    /// <param name="keepOriginal">Keep the weights they replace, for <see cref="Unmerge"/>; without it the merge is for good and
+    /// the adapters are gone.</param>
     /// <exception cref="InvalidOperationException">A merged weight would hold NaN or infinity; nothing is changed.</exception>
     public static void Merge(this nn.Module model, bool keepOriginal = true)
     {
@@ -98,19 +108,25 @@ public static class ModelAdapters
         return model.named_parameters().Where(p => !adapters.Contains(p.parameter)).Select(p => (p.name, p.parameter));
     }
 
-    /// <summary>Target layers by path; checks everything that could go wrong in <see cref="AddAdapter"/> before it begins.</summary>
-    internal static IReadOnlyList<(string Path, AdaptedLinear Layer)> TargetsOf(this nn.Module model, AdapterConfig config, string name)
+    /// <summary>Target layers by path; checks everything that could go wrong in <see cref="AddAdapter"/> before it
+    /// begins.</summary>
+    internal static IReadOnlyList<(string Path, AdaptedLinear Layer)> TargetsOf(
+        this nn.Module model, AdapterConfig config, string name)
     {
         config.Validate();
         var layers = model.LinearLayers();
         config.Targets.RequireIn([.. layers.Select(l => l.Path)]);
-        var chosen = layers.Where(l => config.Targets.Matches(l.Path) && config.Exclude?.Matches(l.Path) != true && InLayers(l.Path, config.Layers)).ToList();
+        bool Chosen(string path) =>
+            config.Targets.Matches(path) && config.Exclude?.Matches(path) != true && InLayers(path, config.Layers);
+        var chosen = layers.Where(l => Chosen(l.Path)).ToList();
         if (chosen.Count == 0)
-            throw new ArgumentException($"no module is left of \"{config.Targets}\" after the exclusions and the choice of layers");
+            throw new ArgumentException(
+                $"no module is left of \"{config.Targets}\" after the exclusions and the choice of layers");
         foreach (var (path, layer) in layers)
         {
             layer.RefuseWhileMerged($"add the adapter \"{name}\"");
-            if (layer.Find(name) is not null) throw new ArgumentException($"{path} already has an adapter \"{name}\"; remove it or choose another name");
+            if (layer.Find(name) is not null)
+                throw new ArgumentException($"{path} already has an adapter \"{name}\"; remove it or choose another name");
         }
         return chosen;
     }
@@ -122,16 +138,21 @@ public static class ModelAdapters
         foreach (var (_, parameter) in model.BaseParameters().ToList()) parameter.requires_grad = false;
         foreach (var (path, layer) in targets)
         {
-            var update = config.CreateUpdate(path, layer.InFeatures, layer.OutFeatures, FrozenWeight.Wide(layer.Weight.DataType), layer.Weight.Device);
+            var weight = layer.Weight;
+            var update = config.CreateUpdate(
+                path, weight.InFeatures, weight.OutFeatures, FrozenWeight.Wide(weight.DataType), weight.Device);
             layer.AddAdapter(name, update, config.Decomposed, config.Dropout, trainable).Config = config;
         }
         model.SetAdapter(name);
     }
 
-    internal static IReadOnlyList<(string Path, AdaptedLinear Layer, LinearAdapter Adapter)> RequiredLayersOf(this nn.Module model, string name)
+    internal static IReadOnlyList<(string Path, AdaptedLinear Layer, LinearAdapter Adapter)> RequiredLayersOf(
+        this nn.Module model, string name)
     {
         var layers = model.LayersOf(name);
-        return layers.Count > 0 ? layers : throw new ArgumentException($"no adapter \"{name}\"{NearestNames.Suggest(name, model.AdapterNames())}");
+        return layers.Count > 0
+            ? layers
+            : throw new ArgumentException($"no adapter \"{name}\"{NearestNames.Suggest(name, model.AdapterNames())}");
     }
 
     private static HashSet<object> AdapterTensors(nn.Module model)
@@ -144,8 +165,13 @@ public static class ModelAdapters
     }
 
     /// <summary>Is the first number in the path (a stack's index) among the chosen ones?</summary>
-    private static bool InLayers(string path, IReadOnlyList<int>? layers) =>
-        layers is null || (path.Split('.').Select(part => int.TryParse(part, out var index) ? index : -1).FirstOrDefault(index => index >= 0, -1) is >= 0 and var first && layers.Contains(first));
+    private static bool InLayers(string path, IReadOnlyList<int>? layers)
+    {
+        if (layers is null) return true;
+        foreach (var part in path.Split('.'))
+            if (int.TryParse(part, out var index)) return layers.Contains(index);
+        return false;
+    }
 
     private sealed class Switch(nn.Module model) : IDisposable
     {

@@ -1,5 +1,5 @@
-// adapter_config.json as PEFT writes it for LoRA and DoRA: every field in its place, so that PEFT (and we) read it back. Fields that
-// would change what the adapter computes and that we do not know are refused by name, never ignored.
+// adapter_config.json as PEFT writes it for LoRA and DoRA: every field in its place, so that PEFT (and we) read it back. Fields
+// that would change what the adapter computes and that we do not know are refused by name, never ignored.
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -22,14 +22,17 @@ internal static class PeftConfig
     /// <summary>Initialisations that also change the base model's weights, which the file does not hold.</summary>
     private static readonly string[] ChangingBase = ["pissa", "olora", "loftq", "corda", "lora_ga"];
 
-    /// <summary>The file's text; targets are the modules that have the adapter, listed if the configuration said "all-linear".</summary>
+    /// <summary>The file's text; targets are the modules that have the adapter, listed if the configuration said
+    /// "all-linear".</summary>
     public static string Write(LoraConfig config, IEnumerable<string> targets)
     {
-        var pattern = config.Targets.IsAllLinear ? TargetPattern.Names(targets.Select(path => path.Split('.')[^1])) : config.Targets;
+        var pattern = config.Targets.IsAllLinear
+            ? TargetPattern.Names(targets.Select(path => path.Split('.')[^1]))
+            : config.Targets;
         var json = new JsonObject
         {
             ["alora_invocation_tokens"] = null,
-            ["alpha_pattern"] = new JsonObject(config.AlphaPattern.Select(p => new KeyValuePair<string, JsonNode?>(p.Key, Number(p.Value)))),
+            ["alpha_pattern"] = Table(config.AlphaPattern, Number),
             ["arrow_config"] = null,
             ["auto_mapping"] = null,
             ["base_model_name_or_path"] = null,
@@ -58,7 +61,7 @@ internal static class PeftConfig
             ["peft_version"] = "0.20.1.dev0",
             ["qalora_group_size"] = 16,
             ["r"] = config.Rank,
-            ["rank_pattern"] = new JsonObject(config.RankPattern.Select(p => new KeyValuePair<string, JsonNode?>(p.Key, p.Value))),
+            ["rank_pattern"] = Table(config.RankPattern, rank => rank),
             ["revision"] = null,
             ["target_modules"] = Modules(pattern),
             ["target_parameters"] = null,
@@ -74,10 +77,13 @@ internal static class PeftConfig
     }
 
     /// <summary>The configuration that a file describes.</summary>
-    /// <exception cref="InvalidDataException">It is not JSON, not LoRA or DoRA, or asks for something that is not built here.</exception>
+    /// <exception cref="InvalidDataException">It is not JSON, not LoRA or DoRA, or asks for something that is not built
+    /// here.</exception>
     public static LoraConfig Read(string path)
     {
-        if (!File.Exists(path)) throw new FileNotFoundException($"{path}: no such file; an adapter folder holds {FileName} and {PeftFiles.FileName}", path);
+        if (!File.Exists(path))
+            throw new FileNotFoundException(
+                $"{path}: no such file; an adapter folder holds {FileName} and {PeftFiles.FileName}", path);
         JsonObject json;
         try { json = JsonNode.Parse(File.ReadAllText(path)) as JsonObject ?? throw Bad(path, "is not a JSON object"); }
         catch (JsonException e) { throw Bad(path, $"is not JSON: {e.Message}"); }
@@ -85,10 +91,13 @@ internal static class PeftConfig
         var method = Field<string>(json, path, "peft_type", "");
         if (method != "LORA") throw Bad(path, $"\"peft_type\" is \"{method}\"; only \"LORA\" (LoRA and DoRA) is known here");
         foreach (var (field, unused) in Unsupported)
-            if (json[field] is { } value && value.ToJsonString() != unused) throw Bad(path, $"\"{field}\" is {value.ToJsonString()}, which is not supported here");
+            if (json[field] is { } value && value.ToJsonString() != unused)
+                throw Bad(path, $"\"{field}\" is {value.ToJsonString()}, which is not supported here");
         var init = json["init_lora_weights"];
-        if (init?.GetValueKind() == JsonValueKind.String && Array.Exists(ChangingBase, p => init.GetValue<string>().StartsWith(p, StringComparison.Ordinal)))
-            throw Bad(path, $"\"init_lora_weights\" is {init.ToJsonString()}, which changes the base model too; convert the adapter to plain LoRA first");
+        if (init?.GetValueKind() == JsonValueKind.String
+            && Array.Exists(ChangingBase, p => init.GetValue<string>().StartsWith(p, StringComparison.Ordinal)))
+            throw Bad(path, $"\"init_lora_weights\" is {init.ToJsonString()}, which changes the base model too; " +
+                "convert the adapter to plain LoRA first");
 
         try
         {
@@ -101,7 +110,8 @@ internal static class PeftConfig
                 Bias = Field(json, path, "lora_bias", false),
                 Dropout = Field(json, path, "lora_dropout", 0.0),
                 Init = init?.ToJsonString() == "\"gaussian\"" ? LoraInit.Gaussian : LoraInit.Kaiming,
-                Targets = Pattern(json["target_modules"], path, "target_modules") ?? throw Bad(path, "\"target_modules\" is missing"),
+                Targets = Pattern(json["target_modules"], path, "target_modules")
+                    ?? throw Bad(path, "\"target_modules\" is missing"),
                 Exclude = Pattern(json["exclude_modules"], path, "exclude_modules"),
                 Layers = LayersOf(json, path),
                 RankPattern = Table<long>(json, path, "rank_pattern"),
@@ -113,8 +123,13 @@ internal static class PeftConfig
         catch (ArgumentException e) { throw Bad(path, e.Message); }
     }
 
+    private static JsonObject Table<T>(IReadOnlyDictionary<string, T> pattern, Func<T, JsonNode> value) =>
+        new(pattern.Select(p => KeyValuePair.Create(p.Key, (JsonNode?)value(p.Value))));
+
     private static JsonNode Modules(TargetPattern pattern) =>
-        pattern.IsAllLinear ? pattern.ToString() : pattern.Expression is { } expression ? expression : new JsonArray([.. pattern.Suffixes.Select(s => (JsonNode)s)]);
+        pattern.IsAllLinear ? pattern.ToString()
+        : pattern.Expression is { } expression ? expression
+        : new JsonArray([.. pattern.Suffixes.Select(s => (JsonNode)s)]);
 
     private static TargetPattern? Pattern(JsonNode? node, string path, string field) => node switch
     {
@@ -138,7 +153,8 @@ internal static class PeftConfig
         _ => throw Bad(path, $"\"{field}\" is not an object"),
     };
 
-    private static T Field<T>(JsonObject json, string path, string field, T missing) => json[field] is { } node ? Value<T>(node, path, field) : missing;
+    private static T Field<T>(JsonObject json, string path, string field, T missing) =>
+        json[field] is { } node ? Value<T>(node, path, field) : missing;
 
     private static T Value<T>(JsonNode? node, string path, string field)
     {

@@ -1,5 +1,5 @@
-// An adapter as a folder, as PEFT writes and reads it: adapter_config.json and adapter_model.safetensors. A tensor's name there is
-// "base_model.model." + the layer's path + "." + its name in the method ("lora_A.weight", "lora_magnitude_vector").
+// An adapter as a folder, as PEFT writes and reads it: adapter_config.json and adapter_model.safetensors. A tensor's name there
+// is "base_model.model." + the layer's path + "." + its name in the method ("lora_A.weight", "lora_magnitude_vector").
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -23,10 +23,13 @@ public static class PeftFiles
     {
         var layers = model.RequiredLayersOf(name);
         if (layers[0].Adapter.Config is not LoraConfig config)
-            throw new InvalidOperationException($"the adapter \"{name}\" was put on its layers by hand and has no configuration to save; use Adapt");
+            throw new InvalidOperationException($"the adapter \"{name}\" was put on its layers by hand and has no " +
+                "configuration to save; use Adapt");
         Directory.CreateDirectory(folder);
         SafeTensors.Save(Path.Combine(folder, FileName),
-            layers.SelectMany(l => l.Adapter.Tensors.Select(t => new KeyValuePair<string, Tensor>(FullName(l.Path, t.Name), t.Value))).OrderBy(t => t.Key, StringComparer.Ordinal),
+            from layer in layers
+            from tensor in layer.Adapter.Tensors
+            select KeyValuePair.Create(FullName(layer.Path, tensor.Name), (Tensor)tensor.Value),
             new Dictionary<string, string> { ["format"] = "pt" });
         AtomicFile.Write(Path.Combine(folder, PeftConfig.FileName), PeftConfig.Write(config, layers.Select(l => l.Path)));
     }
@@ -36,7 +39,8 @@ public static class PeftFiles
     /// <param name="folder">With adapter_config.json and adapter_model.safetensors.</param>
     /// <param name="name">The adapter's name in the model.</param>
     /// <param name="trainable">Shall it go on training? Otherwise its tensors require no gradient.</param>
-    /// <exception cref="InvalidDataException">Tensors are missing, unexpected or of another shape. The model is not changed.</exception>
+    /// <exception cref="InvalidDataException">Tensors are missing, unexpected or of another shape. The model is not
+    /// changed.</exception>
     public static void LoadAdapter(this nn.Module model, string folder, string name = Adapter.DefaultName, bool trainable = false)
     {
         var config = PeftConfig.Read(Path.Combine(folder, PeftConfig.FileName));
@@ -52,31 +56,37 @@ public static class PeftFiles
             foreach (var (tensorName, parameter) in adapter.Tensors) parameter.copy_(tensors[FullName(path, tensorName)]);
     }
 
-    private static void Validate(SafeTensorsFile file, LoraConfig config, IReadOnlyList<(string Path, AdaptedLinear Layer)> targets)
+    private static void Validate(
+        SafeTensorsFile file, LoraConfig config, IReadOnlyList<(string Path, AdaptedLinear Layer)> targets)
     {
         var expected = new Dictionary<string, long[]>();
         foreach (var (path, layer) in targets)
-            foreach (var (name, shape) in config.TensorsOf(path, layer.InFeatures, layer.OutFeatures)) expected.Add(FullName(path, name), shape);
+            foreach (var (name, shape) in config.TensorsOf(path, layer.InFeatures, layer.OutFeatures))
+                expected.Add(FullName(path, name), shape);
         var problems = new List<string>();
         Report(problems, "missing", expected.Keys.Where(name => !file.Contains(name)));
         Report(problems, "unexpected", file.Names.Where(name => !expected.ContainsKey(name)));
-        Report(problems, "of another shape", expected.Where(e => file.Contains(e.Key) && !file.Info(e.Key).Shape.SequenceEqual(e.Value))
-            .Select(e => $"{e.Key} ([{string.Join(", ", file.Info(e.Key).Shape)}] in the file, [{string.Join(", ", e.Value)}] in the model)"));
-        Report(problems, "not of a floating-point type", expected.Keys.Where(name => file.Contains(name) && !IsFloating(file.Info(name).Type)));
-        if (problems.Count > 0) throw new InvalidDataException($"{file.Path} does not fit the model: {string.Join("; ", problems)}");
+        var common = expected.Where(e => file.Contains(e.Key)).Select(e => (Info: file.Info(e.Key), Wanted: e.Value)).ToList();
+        Report(problems, "of another shape", common.Where(c => !c.Info.Shape.SequenceEqual(c.Wanted)).Select(c =>
+            $"{c.Info.Name} ([{string.Join(", ", c.Info.Shape)}] in the file, [{string.Join(", ", c.Wanted)}] in the model)"));
+        Report(problems, "not of a floating-point type", common.Where(c => !IsFloating(c.Info.Type)).Select(c => c.Info.Name));
+        if (problems.Count > 0)
+            throw new InvalidDataException($"{file.Path} does not fit the model: {string.Join("; ", problems)}");
     }
 
     private static void Report(List<string> problems, string what, IEnumerable<string> names)
     {
         var list = names.ToList();
         if (list.Count == 0) return;
-        problems.Add($"{what}: {string.Join(", ", list.Take(NamesInError))}{(list.Count > NamesInError ? $" and {list.Count - NamesInError} more" : "")}");
+        var more = list.Count > NamesInError ? $" and {list.Count - NamesInError} more" : "";
+        problems.Add($"{what}: {string.Join(", ", list.Take(NamesInError))}{more}");
     }
 
     private static void RefuseNotFinite(string path, Dictionary<string, Tensor> tensors)
     {
         foreach (var (name, tensor) in tensors)
-            if (!tensor.isfinite().all().item<bool>()) throw new InvalidDataException($"{path}: tensor \"{name}\" holds NaN or infinity");
+            if (!tensor.isfinite().all().item<bool>())
+                throw new InvalidDataException($"{path}: tensor \"{name}\" holds NaN or infinity");
     }
 
     private static bool IsFloating(SafeTensorsType type) =>

@@ -1,10 +1,11 @@
-// Adapters whose updates begin with a small matrix on x (their Reader) share that product: reads = x [A_1; A_2; …]ᵀ. Each gets its
-// columns. On the way back their gradients are columns of one matrix too.
+// Adapters whose updates begin with a small matrix on x (their Reader) share that product: reads = x [A_1; A_2; …]ᵀ. Each gets
+// its columns. On the way back their gradients are columns of one matrix too.
 using static TorchSharp.torch;
 
 namespace LowRank;
 
-/// <summary>The common product of the readers of one pass; an adapter with dropout reads its own x and is not part of it.</summary>
+/// <summary>The common product of the readers of one pass; an adapter with dropout reads its own x and is not part of
+/// it.</summary>
 internal sealed class SharedReads
 {
     private readonly List<AdapterPass> members = [];
@@ -63,7 +64,8 @@ internal sealed class SharedReads
             using var transposed = gradient.t();
             using var dReaders = transposed.mm(x!);                             // [Σr, n] x [n, in] -> [Σr, in]
             foreach (var member in members)
-                if (member.Update.ReaderTrains) member.ReaderBackward(dReaders.narrow(0, member.Column, member.ReaderRows), gradients);
+                if (member.Update.ReaderTrains)
+                    member.ReaderBackward(dReaders.narrow(0, member.Column, member.ReaderRows), gradients);
         }
         gradient.Dispose();
         gradient = readers = null;

@@ -1,10 +1,11 @@
-// Which layers: as PEFT's target_modules. A list of names matches a module whose path is the name or ends in ".name"; an expression
-// must match the whole path; "all-linear" is every linear layer but the head.
+// Which layers: as PEFT's target_modules. A list of names matches a module whose path is the name or ends in ".name"; an
+// expression must match the whole path; "all-linear" is every linear layer but the head.
 using System.Text.RegularExpressions;
 
 namespace LowRank;
 
-/// <summary>A choice of modules by their paths. A string converts to it: "q_proj|v_proj", ".*layers\.[01]\..*_proj" or "all-linear".</summary>
+/// <summary>A choice of modules by their paths. A string converts to it: "q_proj|v_proj", ".*layers\.[01]\..*_proj" or
+/// "all-linear".</summary>
 public sealed class TargetPattern
 {
     private const string AllLinearText = "all-linear";
@@ -12,7 +13,8 @@ public sealed class TargetPattern
     /// <summary>Paths that end in one of these are a model's head, which "all-linear" leaves out.</summary>
     private static readonly string[] Heads = ["lm_head", "score", "classifier"];
 
-    private TargetPattern(IReadOnlyList<string> suffixes, string? expression, bool all) => (Suffixes, Expression, IsAllLinear) = (suffixes, expression, all);
+    private TargetPattern(IReadOnlyList<string> suffixes, string? expression, bool all) =>
+        (Suffixes, Expression, IsAllLinear) = (suffixes, expression, all);
 
     /// <summary>Every linear layer but the head.</summary>
     public static TargetPattern AllLinear { get; } = new([], null, true);
@@ -29,11 +31,13 @@ public sealed class TargetPattern
     public static TargetPattern Names(params IEnumerable<string> names)
     {
         var list = names.Distinct().Order(StringComparer.Ordinal).ToList();
-        if (list.Count == 0 || list.Exists(string.IsNullOrWhiteSpace)) throw new ArgumentException("target modules must be named; an empty name matches nothing");
+        if (list.Count == 0 || list.Exists(string.IsNullOrWhiteSpace))
+            throw new ArgumentException("target modules must be named; an empty name matches nothing");
         return new(list, null, false);
     }
 
-    /// <summary>Names joined by "|" if the text is nothing else, "all-linear", or a regular expression for the whole path.</summary>
+    /// <summary>Names joined by "|" if the text is nothing else, "all-linear", or a regular expression for the whole
+    /// path.</summary>
     public static TargetPattern Parse(string text)
     {
         if (text == AllLinearText) return AllLinear;
@@ -54,26 +58,40 @@ public sealed class TargetPattern
         : Expression is { } expression ? Matches($@"\A(?:{expression})\z", path)
         : Suffixes.Any(suffix => IsOrEndsIn(path, suffix));
 
-    /// <summary>Throws if nothing is chosen, or if one of the names is nobody's: <c>no module matches "q_porj"; nearest: q_proj, k_proj</c>.</summary>
+    /// <summary>Throws if nothing is chosen, or if one of the names is nobody's: <c>no module matches "q_porj"; nearest: q_proj,
+    /// k_proj</c>.</summary>
     public void RequireIn(IReadOnlyCollection<string> paths)
     {
         if (paths.Count == 0) throw new ArgumentException("the model has no linear layers to adapt");
         foreach (var suffix in Suffixes)
             if (!paths.Any(path => IsOrEndsIn(path, suffix)))
-                throw new ArgumentException($"no module matches \"{suffix}\"{NearestNames.Suggest(suffix, paths.Select(path => LastParts(path, suffix)))}");
+            {
+                var nearest = NearestNames.Suggest(suffix, paths.Select(path => LastParts(path, suffix)));
+                throw new ArgumentException($"no module matches \"{suffix}\"{nearest}");
+            }
         if (!paths.Any(Matches))
-            throw new ArgumentException($"no module matches \"{this}\"; the model has {string.Join(", ", paths.Take(3))}{(paths.Count > 3 ? ", …" : "")}");
+        {
+            var some = string.Join(", ", paths.Take(3)) + (paths.Count > 3 ? ", …" : "");
+            throw new ArgumentException($"no module matches \"{this}\"; the model has {some}");
+        }
     }
 
     /// <summary>A match with a limit on time, and with the pattern in the error if it is no regular expression.</summary>
     internal static bool Matches(string expression, string text)
     {
         try { return Regex.IsMatch(text, expression, RegexOptions.CultureInvariant, TimeSpan.FromSeconds(1)); }
-        catch (RegexParseException e) { throw new ArgumentException($"\"{expression}\" is not a regular expression: {e.Message}", e); }
-        catch (RegexMatchTimeoutException e) { throw new ArgumentException($"\"{expression}\" takes more than a second to match \"{text}\"; simplify it", e); }
+        catch (RegexParseException e)
+        {
+            throw new ArgumentException($"\"{expression}\" is not a regular expression: {e.Message}", e);
+        }
+        catch (RegexMatchTimeoutException e)
+        {
+            throw new ArgumentException($"\"{expression}\" takes more than a second to match \"{text}\"; simplify it", e);
+        }
     }
 
-    private static bool IsOrEndsIn(string path, string suffix) => path == suffix || path.EndsWith("." + suffix, StringComparison.Ordinal);
+    private static bool IsOrEndsIn(string path, string suffix) =>
+        path == suffix || path.EndsWith("." + suffix, StringComparison.Ordinal);
 
     /// <summary>As many of a path's last parts as the suffix has.</summary>
     private static string LastParts(string path, string suffix) =>

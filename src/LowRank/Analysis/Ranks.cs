@@ -7,7 +7,8 @@ namespace LowRank;
 /// <summary>Singular values and the ranks that are read off them.</summary>
 public static class Ranks
 {
-    /// <summary>Singular values, largest first, computed in float64. For BA pass the product (<see cref="AdaptedLinear.Delta"/>).</summary>
+    /// <summary>Singular values, largest first, computed in float64. For BA pass the product
+    /// (<see cref="AdaptedLinear.Delta"/>).</summary>
     public static double[] SingularValues(Tensor matrix)
     {
         using var scope = NewDisposeScope();

@@ -1,5 +1,5 @@
-// How much do two adapters point the same way? The subspace similarity of the LoRA paper (arXiv 2106.09685, section 7.2 and appendix G),
-// with the value that two random subspaces have: that one is not 0.
+// How much do two adapters point the same way? The subspace similarity of the LoRA paper (arXiv 2106.09685, section 7.2 and
+// appendix G), with the value that two random subspaces have: that one is not 0.
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -9,14 +9,15 @@ namespace LowRank;
 public static class Subspaces
 {
     /// <summary>
-    /// φ(i, j) = ‖U_iᵀ V_j‖²_F / min(i, j) for every i and j, U_i and V_j the first i and j right-singular vectors of two matrices
-    /// [r1, d] and [r2, d], as two A's. Between 0 (orthogonal) and 1 (one contains the other).
+    /// φ(i, j) = ‖U_iᵀ V_j‖²_F / min(i, j) for every i and j, U_i and V_j the first i and j right-singular vectors of two
+    /// matrices [r1, d] and [r2, d], as two A's. Between 0 (orthogonal) and 1 (one contains the other).
     /// </summary>
     /// <returns>[i − 1, j − 1], min(r1, d) x min(r2, d) values.</returns>
     public static double[,] Similarity(Tensor first, Tensor second)
     {
         if (first.dim() != 2 || second.dim() != 2 || first.shape[1] != second.shape[1])
-            throw new ArgumentException($"the subspaces need two matrices of the same width; given [{string.Join(", ", first.shape)}] and [{string.Join(", ", second.shape)}]");
+            throw new ArgumentException($"the subspaces need two matrices of the same width; given " +
+                $"[{string.Join(", ", first.shape)}] and [{string.Join(", ", second.shape)}]");
         using var scope = NewDisposeScope();
         using var grad = no_grad();
         var u = RightVectors(first);
@@ -34,14 +35,16 @@ public static class Subspaces
     /// <summary>What φ(i, j) is expected to be for two random subspaces of a space with d dimensions: max(i, j)/d.</summary>
     public static double RandomSimilarity(int i, int j, long dimensions) => (double)Math.Max(i, j) / dimensions;
 
-    /// <summary>(φ − c)/(1 − c) with c the expectation for random subspaces: 0 means "no more than chance", 1 "the same".</summary>
+    /// <summary>(φ − c)/(1 − c) with c the expectation for random subspaces: 0 means "no more than chance", 1 "the
+    /// same".</summary>
     public static double Normalized(double similarity, int i, int j, long dimensions)
     {
         var chance = RandomSimilarity(i, j, dimensions);
         return chance >= 1 ? 0 : (similarity - chance) / (1 - chance);
     }
 
-    /// <summary><see cref="Similarity"/> of two matrices of independent normal numbers: the control to draw beside the measured one.</summary>
+    /// <summary><see cref="Similarity"/> of two matrices of independent normal numbers: the control to draw beside the measured
+    /// one.</summary>
     public static double[,] RandomControl(long firstRank, long secondRank, long dimensions, int seed)
     {
         using var generator = new Generator((ulong)seed);
@@ -51,8 +54,8 @@ public static class Subspaces
     }
 
     /// <summary>
-    /// The amplification factor ‖ΔW‖_F / ‖UᵀWV‖_F with U, V the first r left and right singular vectors of ΔW: how much the adapter
-    /// strengthens directions that W already has (LoRA, section 7.3).
+    /// The amplification factor ‖ΔW‖_F / ‖UᵀWV‖_F with U, V the first r left and right singular vectors of ΔW: how much the
+    /// adapter strengthens directions that W already has (LoRA, section 7.3).
     /// </summary>
     public static double Amplification(Tensor delta, Tensor weight, int rank)
     {

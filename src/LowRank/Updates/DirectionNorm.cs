@@ -14,7 +14,8 @@ internal sealed class DirectionNorm
     /// <summary>How often C was computed.</summary>
     internal int Computed { get; private set; }
 
-    /// <summary>C [out] in float32 or wider; 1 for a row of zeros, so that it divides safely. Valid until W or the update changes.</summary>
+    /// <summary>C [out] in float32 or wider; 1 for a row of zeros, so that it divides safely. Valid until W or the update
+    /// changes.</summary>
     /// <param name="weight">W.</param>
     /// <param name="update">ΔW.</param>
     /// <param name="sum">W + ΔW, if it is at hand.</param>

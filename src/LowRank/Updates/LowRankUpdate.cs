@@ -32,11 +32,13 @@ public sealed class LowRankUpdate : Update
     /// <param name="init">How A starts.</param>
     /// <param name="dtype">Of the trained tensors; torch's default if not given.</param>
     /// <param name="device">Where they lie; torch's default if not given.</param>
-    public LowRankUpdate(long inFeatures, long outFeatures, long rank, double scale, bool bias = false, LoraInit init = LoraInit.Kaiming,
-        ScalarType? dtype = null, Device? device = null) : base(nameof(LowRankUpdate), inFeatures, outFeatures)
+    public LowRankUpdate(long inFeatures, long outFeatures, long rank, double scale, bool bias = false,
+        LoraInit init = LoraInit.Kaiming, ScalarType? dtype = null, Device? device = null)
+        : base(nameof(LowRankUpdate), inFeatures, outFeatures)
     {
         if (rank < 1) throw new ArgumentOutOfRangeException(nameof(rank), $"the rank must be at least 1; it is {rank}");
-        if (!double.IsFinite(scale)) throw new ArgumentOutOfRangeException(nameof(scale), $"the scale must be a finite number; it is {scale}");
+        if (!double.IsFinite(scale))
+            throw new ArgumentOutOfRangeException(nameof(scale), $"the scale must be a finite number; it is {scale}");
         Rank = rank;
         Scale = scale;
         var a = empty(rank, inFeatures, dtype, device);
@@ -142,7 +144,8 @@ public sealed class LowRankUpdate : Update
     }
 
     /// <summary>
-    /// Where W and sBA nearly cancel, the sum above keeps only the rounding errors of its terms: such rows are computed from W + sBA itself.
+    /// Where W and sBA nearly cancel, the sum above keeps only the rounding errors of its terms: such rows are computed from W +
+    /// sBA itself.
     /// </summary>
     private static void RecomputeCancelled(FrozenWeight weight, Tensor norm, Tensor scaleOfTerms, Tensor at, Tensor b)
     {

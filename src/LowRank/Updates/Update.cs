@@ -34,7 +34,8 @@ public abstract class Update(string name, long inFeatures, long outFeatures) : n
     /// <summary>A constant [out] that the update adds to the output, scale included, or null. The caller disposes it.</summary>
     public virtual Tensor? Offset() => null;
 
-    /// <summary>y [n, out] += ΔW x and the offset, in place. x is [n, in]; reads is x Readerᵀ [n, r], or null without a reader.</summary>
+    /// <summary>y [n, out] += ΔW x and the offset, in place. x is [n, in]; reads is x Readerᵀ [n, r], or null without a
+    /// reader.</summary>
     public abstract void AddTo(Tensor y, Tensor x, Tensor? reads);
 
     /// <summary>The gradients of one call of <see cref="AddTo"/>.</summary>

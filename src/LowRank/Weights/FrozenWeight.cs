@@ -39,7 +39,8 @@ public abstract class FrozenWeight
     public void Assign(Tensor dense)
     {
         if (!dense.shape.SequenceEqual([OutFeatures, InFeatures]))
-            throw new ArgumentException($"the weight is [{OutFeatures}, {InFeatures}]; the new one is [{string.Join(", ", dense.shape)}]");
+            throw new ArgumentException(
+                $"the weight is [{OutFeatures}, {InFeatures}]; the new one is [{string.Join(", ", dense.shape)}]");
         Store(dense);
         Invalidate();
     }
@@ -65,7 +66,8 @@ public abstract class FrozenWeight
         dx.addmm_(dy, dense, accumulate ? 1 : 0);         // [n, out] x [out, in] -> [n, in]
     }
 
-    /// <summary>‖W_o‖² of each output row [out], in float32 or wider. Kept until W changes; it belongs to the weight, not to the caller.</summary>
+    /// <summary>‖W_o‖² of each output row [out], in float32 or wider. Kept until W changes; it belongs to the weight, not to the
+    /// caller.</summary>
     public Tensor RowNormSquared()
     {
         var now = Stamp;
@@ -81,7 +83,8 @@ public abstract class FrozenWeight
         return rowNormSquared;
     }
 
-    /// <summary>Calls a function of some rows of W, [m, in] in float32 or wider, for all rows in chunks, and joins its results along rows.</summary>
+    /// <summary>Calls a function of some rows of W, [m, in] in float32 or wider, for all rows in chunks, and joins its results
+    /// along rows.</summary>
     internal Tensor OverRows(Func<Tensor, Tensor> function)
     {
         using var dense = Dequantize();

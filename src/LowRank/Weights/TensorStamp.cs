@@ -18,5 +18,6 @@ internal readonly record struct TensorStamp(object? Owner, long Version)
 #endif
 
     /// <summary>Is the content surely the same as when the other stamp was taken?</summary>
-    public bool Matches(TensorStamp other) => Version != Unknown && Version == other.Version && ReferenceEquals(Owner, other.Owner);
+    public bool Matches(TensorStamp other) =>
+        Version != Unknown && Version == other.Version && ReferenceEquals(Owner, other.Owner);
 }

@@ -1,4 +1,5 @@
-// What holds for every kind of adapter and every shape: gradients by finite differences, merging, switching, invalidation, fused calls.
+// What holds for every kind of adapter and every shape: gradients by finite differences, merging, switching, invalidation, fused
+// calls.
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -26,9 +27,10 @@ public class AdaptedLinearProperties : IDisposable
     };
 
     /// <summary>A layer [6, 5] (or another size) whose adapter's tensors are all random.</summary>
-    private static AdaptedLinear Layer(string kind, ScalarType dtype = ScalarType.Float64, long inFeatures = 5, long outFeatures = 6, bool bias = true)
+    private static AdaptedLinear Layer(
+        string kind, ScalarType dtype = ScalarType.Float64, long inFeatures = 5, long outFeatures = 6)
     {
-        var layer = new AdaptedLinear(inFeatures, outFeatures, bias, dtype);
+        var layer = new AdaptedLinear(inFeatures, outFeatures, hasBias: true, dtype);
         layer.Adapt(Config(kind));
         Randomize(layer.Find("default")!);
         return layer;
@@ -48,7 +50,8 @@ public class AdaptedLinearProperties : IDisposable
         [("x", x), .. layer.Adapters.SelectMany(a => a.Tensors).Select(t => (t.Name, (Tensor)t.Value))];
 
     /// <summary>Few tokens are multiplied with W and the update one after the other, many with their sum: both orders.</summary>
-    public static TheoryData<string, int> KindsAndTokens => [.. from kind in Kinds from tokens in new[] { 2, 9 } select new TheoryDataRow<string, int>(kind.Data, tokens)];
+    public static TheoryData<string, int> KindsAndTokens =>
+        [.. from kind in Kinds from tokens in new[] { 2, 9 } select new TheoryDataRow<string, int>(kind.Data, tokens)];
 
     [Theory, MemberData(nameof(KindsAndTokens))]
     public void GradientsAreTheDifferences(string kind, int tokens)
@@ -60,15 +63,15 @@ public class AdaptedLinearProperties : IDisposable
     }
 
     /// <summary>
-    /// DoRA's layer as a chain of plain operations in which the norm is a constant of autograd. For differences (gradients off) the
-    /// constant is computed once per layer, so that both see the same function.
+    /// DoRA's layer as a chain of plain operations in which the norm is a constant of autograd. For differences (gradients off)
+    /// the constant is computed once per layer, so that both see the same function.
     /// </summary>
     private static Tensor DetachedNorm(AdaptedLinear layer, Tensor x)
     {
         if (is_grad_enabled()) return layer.forward(x);
         var adapter = layer.Adapters[0];
         var update = (LowRankUpdate)adapter.Update;
-        var norm = Frozen.GetValue(layer, l => linalg.vector_norm(l.Weight.Dequantize() + update.Delta(ScalarType.Float64), 2, [1]));
+        var norm = Frozen.GetValue(layer, l => linalg.vector_norm(update.AddedTo(l.Weight), 2, [1]));
         var product = x.matmul(layer.Weight.Dequantize().t()) + x.matmul(update.A.t()).matmul(update.B.t()) * update.Scale;
         return adapter.Magnitude! / norm * product + layer.Bias!;
     }
@@ -112,7 +115,8 @@ public class AdaptedLinearProperties : IDisposable
         var layer = new AdaptedLinear(5, 6, hasBias: true, ScalarType.Float64);
         var x = Input(4, 5);
         Gradients.Check(() => layer.forward(x), ("x", x), ("weight", layer.get_parameter("weight")!), ("bias", layer.Bias!));
-        Gradients.Check(() => AdaptedLinear.ForwardAll(x, layer, layer)[1], ("x", x), ("weight", layer.get_parameter("weight")!), ("bias", layer.Bias!));
+        Gradients.Check(() => AdaptedLinear.ForwardAll(x, layer, layer)[1],
+            ("x", x), ("weight", layer.get_parameter("weight")!), ("bias", layer.Bias!));
     }
 
     [Fact]
@@ -211,7 +215,9 @@ public class AdaptedLinearProperties : IDisposable
     }
 
     [Theory]
-    [InlineData(ScalarType.BFloat16, ScalarType.BFloat16), InlineData(ScalarType.BFloat16, ScalarType.Float32), InlineData(ScalarType.Float16, ScalarType.Float32)]
+    [InlineData(ScalarType.BFloat16, ScalarType.BFloat16)]
+    [InlineData(ScalarType.BFloat16, ScalarType.Float32)]
+    [InlineData(ScalarType.Float16, ScalarType.Float32)]
     public void NarrowWeightsAreComputedInTheTypeOfX(ScalarType dtype, ScalarType input)
     {
         foreach (var kind in new[] { "lora", "bias", "dora" })
@@ -221,7 +227,8 @@ public class AdaptedLinearProperties : IDisposable
             narrow.load_state_dict(exact.state_dict());
             narrow.Adapt(Config(kind));
             using (no_grad())
-                foreach (var (to, from) in narrow.Find("default")!.Tensors.Zip(exact.Find("default")!.Tensors)) to.Value.copy_(from.Value);
+                foreach (var (to, from) in narrow.Find("default")!.Tensors.Zip(exact.Find("default")!.Tensors))
+                    to.Value.copy_(from.Value);
             var x = randn(8, 40).to(input);
             var y = narrow.forward(x);
             Assert.Equal(input, y.dtype);
@@ -283,7 +290,8 @@ public class AdaptedLinearProperties : IDisposable
 #if LIBTORCH
         Assert.Equal(computed, adapter.Norm.Computed);
 #endif
-        foreach (var tensor in new Tensor[] { layer.get_parameter("weight")!, ((LowRankUpdate)adapter.Update).A, ((LowRankUpdate)adapter.Update).B })
+        var update = (LowRankUpdate)adapter.Update;
+        foreach (var tensor in new Tensor[] { layer.get_parameter("weight")!, update.A, update.B })
         {
             using (no_grad()) tensor.mul_(1.5);
             var y = layer.forward(x);
@@ -307,13 +315,16 @@ public class AdaptedLinearProperties : IDisposable
         var many = layer.forward(x.detach().expand(40_000, 3, 5));
         Golden.Close(expected, many.mean([0]), 0.03, "mean over dropout");
 
-        // With the generator set back, the same elements drop each time: the function is differentiable. DoRA's norm changes with A and B.
+        // With the generator set back, the same elements drop each time: the function is differentiable. DoRA's norm changes
+        // with A and B.
         Tensor Again()
         {
             manual_seed(3);
             return layer.forward(x);
         }
-        (string, Tensor)[] tensors = kind == "dora" ? [("x", x), ("magnitude", layer.Find("default")!.Magnitude!)] : Trained(layer, x);
+        (string, Tensor)[] tensors = kind == "dora"
+            ? [("x", x), ("magnitude", layer.Find("default")!.Magnitude!)]
+            : Trained(layer, x);
         Gradients.Check(Again, tensors);
     }
 

@@ -9,7 +9,8 @@ public class FusedCalls
     private static AdaptedLinear[] Layers()
     {
         manual_seed(11);
-        var layers = new[] { 6L, 4, 9, 3 }.Select((size, i) => new AdaptedLinear(8, size, i % 2 == 0, ScalarType.Float64)).ToArray();
+        var layers = new[] { 6L, 4, 9, 3 }.Select((size, i) => new AdaptedLinear(8, size, i % 2 == 0, ScalarType.Float64))
+            .ToArray();
         layers[0].Adapt(Adapter.Lora(rank: 2, alpha: 3));
         layers[1].Adapt(Adapter.Dora(rank: 5, alpha: 3));
         layers[3].Adapt(Adapter.Lora(rank: 4, alpha: 3, bias: true));

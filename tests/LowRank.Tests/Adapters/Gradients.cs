@@ -6,9 +6,11 @@ namespace LowRank.Tests.Adapters;
 
 internal static class Gradients
 {
-    /// <summary>Compares autograd's gradient of Σ f ⊙ probe with (f(t + h) − f(t − h)) / 2h for every element of every tensor.</summary>
+    /// <summary>Compares autograd's gradient of Σ f ⊙ probe with (f(t + h) − f(t − h)) / 2h for every element of every
+    /// tensor.</summary>
     /// <param name="function">Calls the layer anew.</param>
-    /// <param name="frozen">In differences only: what to call before each evaluation, and its values must not follow the tensors.</param>
+    /// <param name="frozen">In differences only: what to call before each evaluation, and its values must not follow the
+    /// tensors.</param>
     public static void Check(Func<Tensor> function, params (string Name, Tensor Tensor)[] tensors)
     {
         Tensor probe;
@@ -18,7 +20,8 @@ internal static class Gradients
         foreach (var (name, tensor) in tensors)
         {
             Assert.True(tensor.grad is not null, $"{name} has no gradient");
-            Golden.Close(Differences(() => (function() * probe).sum().item<double>(), tensor), tensor.grad!, 1e-7, $"gradient of {name}");
+            Golden.Close(Differences(() => (function() * probe).sum().item<double>(), tensor), tensor.grad!, 1e-7,
+                $"gradient of {name}");
         }
     }
 

@@ -1,4 +1,5 @@
-// Between forward and backward nothing of the weight's size may stay alive: only x, the r-wide reads, and for DoRA the output before rescaling.
+// Between forward and backward nothing of the weight's size may stay alive: only x, the r-wide reads, and for DoRA the output
+// before rescaling.
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -22,7 +23,8 @@ public class KeptForBackward
         var before = LibTorch.Memory.LiveBytes;
         using var y = layer.forward(x);
         var kept = LibTorch.Memory.LiveBytes - before - Output;
-        Assert.True(kept < outputsKept * Output + Weight / 8, $"{kept:N0} bytes are kept for backward; the weight takes {Weight:N0}, an output {Output:N0}");
+        Assert.True(kept < outputsKept * Output + Weight / 8,
+            $"{kept:N0} bytes are kept for backward; the weight takes {Weight:N0}, an output {Output:N0}");
 
         using var sum = y.sum();
         LibTorch.Memory.ResetPeak();

@@ -1,4 +1,5 @@
-// LoRA and DoRA on one layer against PEFT: output, gradients, merged weight and bias, output after merging, in float32 and float64.
+// LoRA and DoRA on one layer against PEFT: output, gradients, merged weight and bias, output after merging, in float32 and
+// float64.
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -46,7 +47,8 @@ public class LayerFixtures
     {
         var weight = tensors["base.weight"];
         var layer = new AdaptedLinear(weight.shape[1], weight.shape[0], tensors.ContainsKey("base.bias"), dtype);
-        layer.load_state_dict(tensors.Where(t => t.Key.StartsWith("base.")).ToDictionary(t => t.Key["base.".Length..], t => t.Value));
+        layer.load_state_dict(tensors.Where(t => t.Key.StartsWith("base."))
+            .ToDictionary(t => t.Key["base.".Length..], t => t.Value));
         foreach (var parameter in layer.parameters()) parameter.requires_grad = false;
 
         var config = new LoraConfig
@@ -62,7 +64,8 @@ public class LayerFixtures
         var adapter = layer.Find(Adapter.DefaultName)!;
         using var grad = no_grad();
         if (adapter.Magnitude is not null)
-            Golden.Close(linalg.vector_norm(weight, 2, [1]), adapter.Magnitude, Golden.LayerTolerance, "the magnitude at the start");
+            Golden.Close(linalg.vector_norm(weight, 2, [1]), adapter.Magnitude, Golden.LayerTolerance,
+                "the magnitude at the start");
         foreach (var (name, parameter) in adapter.Tensors)
             parameter.copy_(tensors["adapter." + (name == LinearAdapter.MagnitudeName ? name + ".weight" : name)]);
         return (layer, adapter);

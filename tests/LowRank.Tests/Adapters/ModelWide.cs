@@ -1,4 +1,5 @@
-// Adapters on a whole model: which layers, what trains, what the state dict holds, switching, merging, and refusals that change nothing.
+// Adapters on a whole model: which layers, what trains, what the state dict holds, switching, merging, and refusals that change
+// nothing.
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -21,7 +22,9 @@ public class ModelWide : IDisposable
     public void TargetsAreChosenAsPeftDoes()
     {
         Assert.Equal(14, Adapted(Adapter.Lora()).Length);                                       // all-linear: no head
-        Assert.Equal(["model.layers.0.self_attn.q_proj", "model.layers.0.self_attn.v_proj", "model.layers.1.self_attn.q_proj", "model.layers.1.self_attn.v_proj"],
+        Assert.Equal(
+            ["model.layers.0.self_attn.q_proj", "model.layers.0.self_attn.v_proj",
+                "model.layers.1.self_attn.q_proj", "model.layers.1.self_attn.v_proj"],
             Adapted(Adapter.Lora(), "q_proj|v_proj"));
         Assert.Equal(["lm_head"], Adapted(Adapter.Lora(), "lm_head"));
         Assert.Equal(["model.layers.1.mlp.up_proj"], Adapted(Adapter.Lora(), @"model\.layers\.1\.mlp\.(up|gone)_proj"));
@@ -53,7 +56,8 @@ public class ModelWide : IDisposable
         Assert.All(model.BaseParameters(), p => Assert.False(p.Parameter.requires_grad));
         Assert.Equal(keys, model.state_dict().Keys);
         Assert.Equal(keys, model.BaseParameters().Select(p => p.Name));
-        Assert.Contains("model.layers.0.self_attn.q_proj.default.update.lora_A", model.named_parameters().Where(p => p.parameter.requires_grad).Select(p => p.name));
+        Assert.Contains("model.layers.0.self_attn.q_proj.default.update.lora_A",
+            model.named_parameters().Where(p => p.parameter.requires_grad).Select(p => p.name));
     }
 
     [Fact]
@@ -99,7 +103,8 @@ public class ModelWide : IDisposable
         var message = Assert.Throws<InvalidOperationException>(() => model.SetAdapter("first", "second")).Message;
         Assert.Contains("\"first\" and \"second\"", message);
         Assert.Contains("Merge one of them first", message);
-        Assert.Equal(["second"], model.LinearLayers().SelectMany(l => l.Layer.Adapters).Where(a => a.IsActive).Select(a => a.AdapterName).Distinct());
+        var active = model.LinearLayers().SelectMany(l => l.Layer.Adapters).Where(a => a.IsActive);
+        Assert.Equal(["second"], active.Select(a => a.AdapterName).Distinct());
         model.SetAdapter("first");
         model.Merge(keepOriginal: false);
         model.SetAdapter("second");
@@ -119,7 +124,8 @@ public class ModelWide : IDisposable
         }
         var before = layers[0].Layer.get_parameter("weight")!.detach().clone();
         var message = Assert.Throws<InvalidOperationException>(() => model.Merge()).Message;
-        Assert.Contains("model.layers.1.self_attn.q_proj: merging \"default\" would put NaN or infinity into the weight", message);
+        Assert.Contains("model.layers.1.self_attn.q_proj: merging \"default\" would put NaN or infinity into the weight",
+            message);
         Assert.True(layers[0].Layer.get_parameter("weight")!.eq(before).all().item<bool>());
         Assert.Empty(layers[0].Layer.MergedAdapters);
     }
@@ -130,8 +136,11 @@ public class ModelWide : IDisposable
         var model = new Skeleton();
         model.Adapt(Adapter.Lora(rank: 2), "q_proj");
         model.Merge();
-        foreach (var action in new Action[] { () => model.SetAdapter("default"), () => model.DisableAdapters(), () => model.RemoveAdapter("default"), () => model.Adapt(Adapter.Lora(), name: "more") })
-            Assert.Contains("\"default\" is merged into the weight; call Unmerge first", Assert.Throws<InvalidOperationException>(action).Message);
+        Action[] refused = [() => model.SetAdapter("default"), () => model.DisableAdapters(),
+            () => model.RemoveAdapter("default"), () => model.Adapt(Adapter.Lora(), name: "more")];
+        foreach (var action in refused)
+            Assert.Contains("\"default\" is merged into the weight; call Unmerge first",
+                Assert.Throws<InvalidOperationException>(action).Message);
         model.Unmerge();
         model.SetAdapter("default");
     }
@@ -156,8 +165,10 @@ public class ModelWide : IDisposable
 
         var twice = new Skeleton();
         twice.Adapt(Adapter.Lora(), "q_proj");
-        Assert.Contains("already has an adapter \"default\"", Assert.Throws<ArgumentException>(() => twice.Adapt(Adapter.Lora(), "v_proj")).Message);
-        Assert.Contains("[..., 64]; x is [2, 63]", Assert.Throws<ArgumentException>(() => twice.LinearLayers()[0].Layer.forward(zeros(2, 63))).Message);
+        Assert.Contains("already has an adapter \"default\"",
+            Assert.Throws<ArgumentException>(() => twice.Adapt(Adapter.Lora(), "v_proj")).Message);
+        Assert.Contains("[..., 64]; x is [2, 63]",
+            Assert.Throws<ArgumentException>(() => twice.LinearLayers()[0].Layer.forward(zeros(2, 63))).Message);
         Assert.Contains("no linear layers", Assert.Throws<ArgumentException>(() => nn.ReLU().Adapt(Adapter.Lora())).Message);
     }
 

@@ -28,14 +28,16 @@ public class PeftFolders : IDisposable
         var output = folder.File("again");
         model.SaveAdapter(output);
 
-        var (expected, actual) = (SafeTensors.Load(Path.Combine(PathOf(saved), "adapter_model.safetensors")), SafeTensors.Load(Path.Combine(output, "adapter_model.safetensors")));
+        var (expected, actual) = (SafeTensors.Load(Path.Combine(PathOf(saved), "adapter_model.safetensors")),
+            SafeTensors.Load(Path.Combine(output, "adapter_model.safetensors")));
         Assert.Equal(expected.Keys.Order(), actual.Keys.Order());
         foreach (var (name, tensor) in expected)
         {
             Assert.Equal(tensor.dtype, actual[name].dtype);
             Assert.True(tensor.eq(actual[name]).all().item<bool>(), name);
         }
-        Assert.Equal(File.ReadAllText(Path.Combine(PathOf(saved), "adapter_config.json")), File.ReadAllText(Path.Combine(output, "adapter_config.json")));
+        Assert.Equal(File.ReadAllText(Path.Combine(PathOf(saved), "adapter_config.json")),
+            File.ReadAllText(Path.Combine(output, "adapter_config.json")));
     }
 
     [Fact]
@@ -47,7 +49,8 @@ public class PeftFolders : IDisposable
         var (_, layer, adapter) = model.LayersOf("peft").Single(l => l.Path == "model.layers.1.mlp.down_proj");
         Assert.True(adapter.IsActive);
         Assert.All(adapter.Tensors, t => Assert.False(t.Value.requires_grad));
-        Assert.True(adapter.Magnitude!.eq(tensors["base_model.model.model.layers.1.mlp.down_proj.lora_magnitude_vector"]).all().item<bool>());
+        var saved = tensors["base_model.model.model.layers.1.mlp.down_proj.lora_magnitude_vector"];
+        Assert.True(adapter.Magnitude!.eq(saved).all().item<bool>());
         Assert.Equal(14, model.LayersOf("peft").Count);
         Assert.Equal((112L, 64L), (layer.InFeatures, layer.OutFeatures));
     }
@@ -58,7 +61,8 @@ public class PeftFolders : IDisposable
         ? Adapter.Lora(rank: 4, alpha: 8) with { Targets = "q_proj|v_proj" }
         : new LoraConfig
         {
-            Rank = 4, Alpha = 2.5, RsLora = true, Bias = true, Dropout = 0.05, Init = LoraInit.Gaussian, Targets = @".*\.(self_attn\..*|mlp\.down)_proj",
+            Rank = 4, Alpha = 2.5, RsLora = true, Bias = true, Dropout = 0.05, Init = LoraInit.Gaussian,
+            Targets = @".*\.(self_attn\..*|mlp\.down)_proj",
             Exclude = "o_proj", Layers = [1], RankPattern = new Dictionary<string, long> { ["mlp.down_proj"] = 7 },
             AlphaPattern = new Dictionary<string, double> { ["layers.1.self_attn.q_proj"] = 3 },
         };
@@ -81,18 +85,20 @@ public class PeftFolders : IDisposable
         {
             Assert.Equal(((LowRankUpdate)a.Adapter.Update).Scale, ((LowRankUpdate)b.Adapter.Update).Scale);
             Assert.Equal(a.Adapter.Dropout, b.Adapter.Dropout);
-            Assert.All(a.Adapter.Tensors.Zip(b.Adapter.Tensors), pair => Assert.True(pair.First.Value.eq(pair.Second.Value).all().item<bool>()));
+            Assert.All(a.Adapter.Tensors.Zip(b.Adapter.Tensors), pair =>
+                Assert.True(pair.First.Value.eq(pair.Second.Value).all().item<bool>()));
             Assert.All(b.Adapter.Tensors, t => Assert.True(t.Value.requires_grad));
         }
         if (kind == "lora") return;
-        Assert.Equal(["k_proj", "q_proj", "v_proj", "down_proj"], mine.Select(l => l.Path.Split('.')[^1]).OrderBy(n => n == "down_proj").ThenBy(n => n));
+        Assert.Equal(["down_proj", "k_proj", "q_proj", "v_proj"], mine.Select(l => l.Path.Split('.')[^1]).Order());
         Assert.All(mine, l => Assert.Contains(".layers.1.", l.Path));
         Assert.Equal(7, ((LowRankUpdate)mine.Single(l => l.Path.EndsWith("down_proj")).Adapter.Update).Rank);
         Assert.Equal(3 / Math.Sqrt(4), ((LowRankUpdate)mine.Single(l => l.Path.EndsWith("q_proj")).Adapter.Update).Scale);
     }
 
     /// <summary>Loads a changed copy of a folder; the message, and that the model is untouched.</summary>
-    private string Refusal<T>(Action<JsonObject>? config = null, Action<Dictionary<string, Tensor>>? tensors = null) where T : Exception
+    private string Refusal<T>(Action<JsonObject>? config = null, Action<Dictionary<string, Tensor>>? tensors = null)
+        where T : Exception
     {
         var changed = folder.File("changed");
         Directory.CreateDirectory(changed);
@@ -116,8 +122,10 @@ public class PeftFolders : IDisposable
     {
         Assert.Contains($"missing: {First}", Refusal<InvalidDataException>(tensors: t => t.Remove(First)));
         Assert.Contains("unexpected: other", Refusal<InvalidDataException>(tensors: t => t["other"] = zeros(2)));
-        Assert.Contains("([4, 63] in the file, [4, 64] in the model)", Refusal<InvalidDataException>(tensors: t => t[First] = zeros(4, 63)));
-        Assert.Contains("not of a floating-point type", Refusal<InvalidDataException>(tensors: t => t[First] = zeros(4, 64, ScalarType.Int64)));
+        Assert.Contains("([4, 63] in the file, [4, 64] in the model)",
+            Refusal<InvalidDataException>(tensors: t => t[First] = zeros(4, 63)));
+        Assert.Contains("not of a floating-point type",
+            Refusal<InvalidDataException>(tensors: t => t[First] = zeros(4, 64, ScalarType.Int64)));
         Assert.Contains("NaN or infinity", Refusal<InvalidDataException>(tensors: t => t[First] = t[First] / 0));
         Assert.Contains("of another shape", Refusal<InvalidDataException>(json => json["r"] = 5));
         Assert.Contains("missing", Refusal<InvalidDataException>(json => json["use_dora"] = true));
@@ -129,15 +137,18 @@ public class PeftFolders : IDisposable
     {
         Assert.Contains("\"peft_type\" is \"VERA\"", Refusal<InvalidDataException>(json => json["peft_type"] = "VERA"));
         Assert.Contains("\"use_qalora\" is true", Refusal<InvalidDataException>(json => json["use_qalora"] = true));
-        Assert.Contains("\"modules_to_save\"", Refusal<InvalidDataException>(json => json["modules_to_save"] = new JsonArray("lm_head")));
-        Assert.Contains("changes the base model too", Refusal<InvalidDataException>(json => json["init_lora_weights"] = "pissa_niter_4"));
+        Assert.Contains("\"modules_to_save\"",
+            Refusal<InvalidDataException>(json => json["modules_to_save"] = new JsonArray("lm_head")));
+        Assert.Contains("changes the base model too",
+            Refusal<InvalidDataException>(json => json["init_lora_weights"] = "pissa_niter_4"));
         Assert.Contains("\"r\" is \"four\"; expected Int64", Refusal<InvalidDataException>(json => json["r"] = "four"));
         Assert.Contains("rank must be at least 1", Refusal<InvalidDataException>(json => json["r"] = 0));
         Assert.Contains("dropout", Refusal<InvalidDataException>(json => json["lora_dropout"] = 1.5));
         Assert.Contains("not a regular expression", Refusal<InvalidDataException>(json => json["target_modules"] = "(q_proj"));
-        Assert.Contains("no such file", Assert.Throws<FileNotFoundException>(() => new Skeleton().LoadAdapter(folder.File("nowhere"))).Message);
+        Assert.Contains("no such file",
+            Assert.Throws<FileNotFoundException>(() => new Skeleton().LoadAdapter(folder.File("nowhere"))).Message);
         File.WriteAllText(folder.File("adapter_config.json"), "{ \"r\": ");
-        Assert.Contains("is not JSON", Assert.Throws<InvalidDataException>(() => new Skeleton().LoadAdapter(Path.GetDirectoryName(folder.File("adapter_config.json"))!)).Message);
+        Assert.Contains("is not JSON", Assert.Throws<InvalidDataException>(() => new Skeleton().LoadAdapter(folder.Path)).Message);
     }
 
     [Fact]
@@ -146,7 +157,8 @@ public class PeftFolders : IDisposable
         var model = new Skeleton();
         var layer = model.LinearLayers()[0].Layer;
         layer.AddAdapter("hand", new LowRankUpdate(layer.InFeatures, layer.OutFeatures, 2, 1));
-        Assert.Contains("by hand", Assert.Throws<InvalidOperationException>(() => model.SaveAdapter(folder.File("out"), "hand")).Message);
-        Assert.Contains("nearest: hand", Assert.Throws<ArgumentException>(() => model.SaveAdapter(folder.File("out"), "hnad")).Message);
+        var output = folder.File("out");
+        Assert.Contains("by hand", Assert.Throws<InvalidOperationException>(() => model.SaveAdapter(output, "hand")).Message);
+        Assert.Contains("nearest: hand", Assert.Throws<ArgumentException>(() => model.SaveAdapter(output, "hnad")).Message);
     }
 }

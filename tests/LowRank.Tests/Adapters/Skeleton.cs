@@ -1,4 +1,5 @@
-// A tree of linear layers under a Llama's names and shapes, without what lies between them: enough for adapters' files and targets.
+// A tree of linear layers under a Llama's names and shapes, without what lies between them: enough for adapters' files and
+// targets.
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -11,9 +12,14 @@ internal sealed class Skeleton : nn.Module
     public Skeleton(int layers = 2, long hidden = 64, long keys = 32, long feedForward = 112) : base(nameof(Skeleton))
     {
         var stack = Enumerable.Range(0, layers).Select(_ => (nn.Module)new Branch(
-            ("self_attn", new Branch(("q_proj", Linear(hidden, hidden)), ("k_proj", Linear(hidden, keys)), ("v_proj", Linear(hidden, keys)), ("o_proj", Linear(hidden, hidden)))),
-            ("mlp", new Branch(("gate_proj", Linear(hidden, feedForward)), ("up_proj", Linear(hidden, feedForward)), ("down_proj", Linear(feedForward, hidden))))));
-        register_module("model", new Branch(("layers", new Branch([.. stack.Select((layer, index) => (index.ToString(), layer))]))));
+            ("self_attn", new Branch(
+                ("q_proj", Linear(hidden, hidden)), ("k_proj", Linear(hidden, keys)),
+                ("v_proj", Linear(hidden, keys)), ("o_proj", Linear(hidden, hidden)))),
+            ("mlp", new Branch(
+                ("gate_proj", Linear(hidden, feedForward)), ("up_proj", Linear(hidden, feedForward)),
+                ("down_proj", Linear(feedForward, hidden))))));
+        var numbered = new Branch([.. stack.Select((layer, index) => (index.ToString(), layer))]);
+        register_module("model", new Branch(("layers", numbered)));
         register_module("lm_head", Linear(hidden, 256));
     }
 

@@ -89,5 +89,6 @@ public class SubspacesAndRanks : IDisposable
 
     [Fact]
     public void MatricesThatDoNotFitAreRefused() =>
-        Assert.Contains("same width; given [2, 5] and [2, 6]", Assert.Throws<ArgumentException>(() => Subspaces.Similarity(zeros(2, 5), zeros(2, 6))).Message);
+        Assert.Contains("same width; given [2, 5] and [2, 6]",
+            Assert.Throws<ArgumentException>(() => Subspaces.Similarity(zeros(2, 5), zeros(2, 6))).Message);
 }
