@@ -13,5 +13,6 @@ var root = new RootCommand("A workbook that teaches low-rank adaptation by doing
     TestCommand.Create(),
     DoctorCommand.Create(),
     PretrainCommand.Create(),
+    SweepCommand.Create(),
 };
 return await root.Parse(args).InvokeAsync();

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json.Nodes;
 using System.Xml.Linq;
+using Spectre.Console;
 using Workbook.Commands;
 using Workbook.Engine;
 using Workbook.Notebooks;
@@ -43,6 +44,20 @@ public sealed class CommandTests : IDisposable
     }
 
     [Fact]
+    public async Task SweepRunsEveryLessonThatHasASearchWithItSwitchedOn()
+    {
+        Save("notebooks/a.ipynb", "// parameters\nvar sweep = false;", "System.IO.File.WriteAllText(\"found.txt\", $\"{sweep}\");");
+        Save("notebooks/b.ipynb", "// parameters\nvar fast = false;", "System.IO.File.WriteAllText(\"no.txt\", \"b ran\");");
+        var quiet = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(TextWriter.Null) });
+        string output = Path.Combine(_folder, "out");
+        Assert.Equal(0, await SweepCommand.RunAsync(_folder, [], output, quiet, TestContext.Current.CancellationToken));
+        Assert.Equal("True", File.ReadAllText(Path.Combine(_folder, "notebooks", "found.txt")));
+        Assert.False(File.Exists(Path.Combine(_folder, "notebooks", "no.txt")));
+        Assert.True(File.Exists(Path.Combine(output, "a.html")));
+        Assert.Equal(1, await SweepCommand.RunAsync(Path.Combine(_folder, "none"), [], output, quiet, TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
     public async Task AnErrorNamesNotebookCellLineAndSource()
     {
         Save("deep/b.ipynb", "int x = 1;", "x = 2;\nthrow new InvalidOperationException(\"boom\");");
@@ -74,6 +89,7 @@ public sealed class CommandTests : IDisposable
     [InlineData("run", "a.ipynb -p rnak=1", "no parameter is named \"rnak\"; known are rank")]
     [InlineData("run", "a.ipynb -p rank", "-p wants name=value")]
     [InlineData("run", "broken.ipynb", "broken.ipynb is not a notebook")]
+    [InlineData("sweep", "a.ipynb", "no parameter is named \"sweep\"; known are rank")]
     [InlineData("run", "", "notebooks")]
     [InlineData("rum", "", "rum")]
     public async Task AWrongCallSaysWhatIsWrong(string verb, string arguments, string message)
