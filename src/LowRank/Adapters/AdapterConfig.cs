@@ -33,6 +33,25 @@ public abstract record AdapterConfig
     /// <summary>The update of one layer; path is the layer's name in the model, for settings that depend on it.</summary>
     internal abstract Update CreateUpdate(string path, long inFeatures, long outFeatures, ScalarType dtype, Device device);
 
-    /// <summary>Name and shape of every tensor that a file of this method holds for one layer.</summary>
+    /// <summary>The updates of all target layers, in their order. Methods whose layers share tensors, or start from the weights,
+    /// make them here; the others' layers know nothing of each other. Nothing of the model is changed yet.</summary>
+    internal virtual IReadOnlyList<Update> CreateUpdates(IReadOnlyList<(string Path, AdaptedLinear Layer)> targets) =>
+        [.. targets.Select(t => CreateUpdate(t.Path, t.Layer.InFeatures, t.Layer.OutFeatures,
+            FrozenWeight.Wide(t.Layer.Weight.DataType), t.Layer.Weight.Device))];
+
+    /// <summary>Name and shape of every tensor that the update has in a file, for one layer.</summary>
     internal abstract IEnumerable<(string Name, long[] Shape)> TensorsOf(string path, long inFeatures, long outFeatures);
+
+    /// <summary>The file's "peft_type".</summary>
+    internal abstract string PeftType { get; }
+
+    /// <summary>Adds the method's own fields to those of its adapter_config.json that all methods share.</summary>
+    internal abstract void WriteFields(System.Text.Json.Nodes.JsonObject fields);
+
+    /// <summary>Name and shape of every tensor that a file holds for one layer, a magnitude too.</summary>
+    internal IEnumerable<(string Name, long[] Shape)> FileTensorsOf(string path, long inFeatures, long outFeatures)
+    {
+        var own = TensorsOf(path, inFeatures, outFeatures);
+        return Decomposed ? own.Append((LinearAdapter.MagnitudeName, [outFeatures])) : own;
+    }
 }

@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 namespace LowRank;
 
 /// <summary>The configuration of LoRA, or of DoRA when <see cref="AdapterConfig.Decomposed"/>.</summary>
-public sealed record LoraConfig : AdapterConfig
+public sealed partial record LoraConfig : AdapterConfig
 {
     /// <summary>r.</summary>
     public long Rank { get; init; } = 8;
@@ -61,7 +61,6 @@ public sealed record LoraConfig : AdapterConfig
         yield return ("lora_A.weight", [rank, inFeatures]);
         yield return ("lora_B.weight", [outFeatures, rank]);
         if (Bias) yield return ("lora_B.bias", [outFeatures]);
-        if (Decomposed) yield return (LinearAdapter.MagnitudeName, [outFeatures]);
     }
 
     private static bool EndsWith(string path, string pattern) => TargetPattern.Matches($@"\A(.*\.)?({pattern})\z", path);

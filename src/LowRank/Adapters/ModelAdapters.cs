@@ -135,14 +135,10 @@ public static class ModelAdapters
     {
         var targets = model.TargetsOf(config, name);
         AdaptedLinear.CheckName(name);
+        var updates = config.CreateUpdates(targets);
         foreach (var (_, parameter) in model.BaseParameters().ToList()) parameter.requires_grad = false;
-        foreach (var (path, layer) in targets)
-        {
-            var weight = layer.Weight;
-            var update = config.CreateUpdate(
-                path, weight.InFeatures, weight.OutFeatures, FrozenWeight.Wide(weight.DataType), weight.Device);
+        foreach (var ((_, layer), update) in targets.Zip(updates))
             layer.AddAdapter(name, update, config.Decomposed, config.Dropout, trainable).Config = config;
-        }
         model.SetAdapter(name);
     }
 

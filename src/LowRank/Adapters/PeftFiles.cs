@@ -22,7 +22,7 @@ public static class PeftFiles
     public static void SaveAdapter(this nn.Module model, string folder, string name = Adapter.DefaultName)
     {
         var layers = model.RequiredLayersOf(name);
-        if (layers[0].Adapter.Config is not LoraConfig config)
+        if (layers[0].Adapter.Config is not { } config)
             throw new InvalidOperationException($"the adapter \"{name}\" was put on its layers by hand and has no " +
                 "configuration to save; use Adapt");
         Directory.CreateDirectory(folder);
@@ -57,11 +57,11 @@ public static class PeftFiles
     }
 
     private static void Validate(
-        SafeTensorsFile file, LoraConfig config, IReadOnlyList<(string Path, AdaptedLinear Layer)> targets)
+        SafeTensorsFile file, AdapterConfig config, IReadOnlyList<(string Path, AdaptedLinear Layer)> targets)
     {
         var expected = new Dictionary<string, long[]>();
         foreach (var (path, layer) in targets)
-            foreach (var (name, shape) in config.TensorsOf(path, layer.InFeatures, layer.OutFeatures))
+            foreach (var (name, shape) in config.FileTensorsOf(path, layer.InFeatures, layer.OutFeatures))
                 expected.Add(FullName(path, name), shape);
         var problems = new List<string>();
         Report(problems, "missing", expected.Keys.Where(name => !file.Contains(name)));
