@@ -1,0 +1,28 @@
+// Every method and combination that the common suite checks. A new method is one line here.
+namespace LowRank.Tests.Methods;
+
+/// <summary>A method under a name for test output, small enough for finite differences.</summary>
+/// <param name="Config">Its configuration.</param>
+/// <param name="StartsAtBase">Does an untrained adapter leave the layer's output as it was?</param>
+public sealed record Method(AdapterConfig Config, bool StartsAtBase = true);
+
+public static class MethodList
+{
+    public static IReadOnlyDictionary<string, Method> All { get; } = new Dictionary<string, Method>
+    {
+        ["LoRA"] = new(Adapter.Lora(rank: 3, alpha: 5)),
+        ["rsLoRA"] = new(Adapter.Lora(rank: 3, alpha: 5, rsLora: true)),
+        ["LoRA with a bias"] = new(Adapter.Lora(rank: 3, alpha: 5, bias: true)),
+        ["LoRA, rank above in and out"] = new(Adapter.Lora(rank: 17, alpha: 5, init: LoraInit.Gaussian)),
+        ["DoRA"] = new(Adapter.Dora(rank: 3, alpha: 5)),
+        ["DoRA, rank 1, large scale"] = new(Adapter.Dora(rank: 1, alpha: 40)),
+    };
+
+    public static TheoryData<string> Names => [.. All.Keys.Select(name => new TheoryDataRow<string>(name))];
+
+    /// <summary>Inputs and outputs: equal, unequal either way, one, primes.</summary>
+    public static IReadOnlyList<(long In, long Out)> Shapes { get; } = [(6, 6), (5, 8), (8, 5), (1, 7), (7, 1), (11, 13)];
+
+    public static TheoryData<string, long, long> NamesAndShapes =>
+        [.. from name in All.Keys from shape in Shapes select new TheoryDataRow<string, long, long>(name, shape.In, shape.Out)];
+}
