@@ -1,11 +1,16 @@
 // The `workbook` command: one verb a file in Commands/.
 
 using System.CommandLine;
+using Spectre.Console;
 using Workbook.Commands;
 using Workbook.Engine;
 
 if (args is ["session-host"]) // a notebook's own process, started by SessionProcess
     return SessionHost.Run();
+
+// Redirected output is read by programs and files: no colours, no cursor.
+if (Console.IsOutputRedirected)
+    AnsiConsole.Profile.Capabilities.Ansi = false;
 
 var root = new RootCommand("A workbook that teaches low-rank adaptation by doing it.")
 {

@@ -24,6 +24,28 @@ public class Threads
     static Action Repeatedly(int times, Action body) => () => { for (var i = 0; i < times; i++) body(); };
 
     [Fact]
+    public void Libtorch_starts_with_a_thread_a_core_unless_told_otherwise()
+    {
+        if (Environment.GetEnvironmentVariable("OMP_NUM_THREADS") is not null) return;
+        var cores = Math.Min(Cores.Physical("/sys/devices/system/cpu"), Environment.ProcessorCount);
+        Assert.True(get_num_threads() >= cores, $"{get_num_threads()} threads for {cores} cores");
+    }
+
+    [Fact]
+    public void Processors_that_share_a_core_count_once()
+    {
+        var folder = Directory.CreateTempSubdirectory("cores-");
+        foreach (var (cpu, siblings) in new[] { ("cpu0", "0-1"), ("cpu1", "0-1"), ("cpu2", "2-3"), ("cpu3", "2-3"), ("cpufreq", "") })
+        {
+            var topology = folder.CreateSubdirectory($"{cpu}/topology").FullName;
+            if (siblings.Length > 0) File.WriteAllText(Path.Combine(topology, "thread_siblings_list"), siblings + "\n");
+        }
+        Assert.Equal(2, Cores.Physical(folder.FullName));
+        Assert.Equal(1, Cores.Physical(Path.Combine(folder.FullName, "none")));
+        folder.Delete(recursive: true);
+    }
+
+    [Fact]
     public void Results_stay_right_under_forced_collections()
     {
         var live = ProcessMemory.LiveTensors;

@@ -89,6 +89,7 @@ internal static unsafe partial class Native
         wt_memory_init();
         wt_set_gc_handle_free(&FreeHandle);
         AutogradBridge.Initialize();
+        Cores.UseAll();
     }
 
     static nint Resolve(string name, Assembly assembly, DllImportSearchPath? path)

@@ -95,13 +95,21 @@ internal static class Diagnosis
         }
     }
 
+    /// <summary>What libtorch will use; it takes one thread a physical core.</summary>
     private static Finding Threads()
     {
-        int cores = Environment.ProcessorCount;
+        string processors = string.Create(CultureInfo.InvariantCulture, $"for {Environment.ProcessorCount} processors");
         string? limit = Environment.GetEnvironmentVariable("OMP_NUM_THREADS");
-        return limit is null || (int.TryParse(limit, NumberStyles.None, CultureInfo.InvariantCulture, out int threads) && threads >= cores)
-            ? new Finding(FindingState.Good, "threads", $"{limit ?? cores.ToString(CultureInfo.InvariantCulture)} for {cores} processors")
-            : new Finding(FindingState.Warning, "threads", $"OMP_NUM_THREADS={limit} for {cores} processors", "unset OMP_NUM_THREADS");
+        if (limit is not null && !(int.TryParse(limit, NumberStyles.None, CultureInfo.InvariantCulture, out int asked) && asked >= Environment.ProcessorCount))
+            return new Finding(FindingState.Warning, "threads", $"OMP_NUM_THREADS={limit} {processors}", "unset OMP_NUM_THREADS");
+        try
+        {
+            return new Finding(FindingState.Good, "threads", string.Create(CultureInfo.InvariantCulture, $"{torch.get_num_threads()} {processors}"));
+        }
+        catch (Exception error) when (error is TypeInitializationException or DllNotFoundException)
+        {
+            return new Finding(FindingState.Missing, "threads", "libtorch does not load, see above");
+        }
     }
 
     /// <summary>The devices that the driver lists, and whether libtorch can use them.</summary>
