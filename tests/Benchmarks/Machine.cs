@@ -21,26 +21,18 @@ internal static class Machine
         return cores > 0.1 ? $"{cores:0.0} cores are busy with something else" : null;
     }
 
-    /// <summary>Most resident memory of this process so far, in MB.</summary>
-    public static double PeakResidentMegabytes =>
-        File.Exists("/proc/self/status")
-            ? double.Parse(File.ReadLines("/proc/self/status").First(l => l.StartsWith("VmHWM", StringComparison.Ordinal)).Split(' ', '\t')[^2]) / 1024
-            : Process.GetCurrentProcess().PeakWorkingSet64 / 1048576.0;
-
-    /// <summary>Shortest and median time of <paramref name="repeats"/> runs, in milliseconds, after two that don't count.</summary>
-    public static (double Best, double Median) Time(int repeats, Action body)
+    /// <summary>Milliseconds that a call takes.</summary>
+    public static double Once(Action body)
     {
+        var start = Stopwatch.GetTimestamp();
         body();
-        body();
-        var times = new double[repeats];
-        for (var i = 0; i < repeats; i++)
-        {
-            var start = Stopwatch.GetTimestamp();
-            body();
-            times[i] = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
-        }
-        Array.Sort(times);
-        return (times[0], times[repeats / 2]);
+        return Stopwatch.GetElapsedTime(start).TotalMilliseconds;
+    }
+
+    public static double Median(IEnumerable<double> times)
+    {
+        var sorted = times.Order().ToArray();
+        return sorted[sorted.Length / 2];
     }
 
     // user + nice + system of all cores, in ticks of 10 ms

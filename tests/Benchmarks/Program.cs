@@ -1,22 +1,46 @@
 // Measures what the README and the notes claim about speed. Every time is given beside something that it can be compared with,
 // measured in the same run.
-//   dotnet run -c Release --project tests/Benchmarks                 all of them
-//   dotnet run -c Release --project tests/Benchmarks -- step         one (step, call)
+//   dotnet run -c Release --project tests/Benchmarks                    all of them, into tests/Benchmarks/results
+//   dotnet run -c Release --project tests/Benchmarks -- step            one (call, step)
+//   … --threads N (as many as cores), --rounds N (25), --output FOLDER, --force (on a busy machine too)
+using System.CommandLine;
 using System.Globalization;
+using System.Runtime.CompilerServices;
+using System.Text.Json.Nodes;
 using Benchmarks;
+using static TorchSharp.torch;
 
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
-var wanted = args.Length == 0 ? ["call", "step"] : args;
-var unknown = wanted.Except(["call", "step"]).ToArray();
-if (unknown.Length > 0)
+string[] known = ["call", "step"];
+var which = new Argument<string[]>("benchmarks") { Description = string.Join(", ", known), Arity = ArgumentArity.ZeroOrMore };
+which.AcceptOnlyFromAmong(known);
+var threads = new Option<int>("--threads") { Description = "libtorch's threads", DefaultValueFactory = _ => get_num_threads() };
+var rounds = new Option<int>("--rounds") { Description = "rounds that count", DefaultValueFactory = _ => 25 };
+var output = new Option<string>("--output") { Description = "the folder for the results", DefaultValueFactory = _ => ResultsFolder() };
+var force = new Option<bool>("--force") { Description = "measure although the machine is busy" };
+var command = new RootCommand("Measures speed and memory as ratios.") { which, threads, rounds, output, force };
+command.SetAction(parsed =>
 {
-    Console.Error.WriteLine($"no benchmark is called {string.Join(", ", unknown)}; there are: call, step");
-    return 2;
-}
+    set_num_threads(parsed.GetValue(threads));
+    var busy = Machine.Busy();
+    if (busy is not null && !parsed.GetValue(force))
+    {
+        Console.Error.WriteLine($"{busy}: times would mean nothing; wait, or say --force");
+        return 1;
+    }
+    var results = new Results(new JsonObject
+    {
+        ["processor"] = Machine.Processor, ["cores"] = Environment.ProcessorCount, ["threads"] = get_num_threads(),
+        ["libtorch"] = __version__, [".NET"] = Environment.Version.ToString(), ["machine"] = busy ?? "idle",
+    });
+    var chosen = parsed.GetValue(which) is { Length: > 0 } some ? some : known;
+    if (chosen.Contains("call")) OperatorCall.Run(results);
+    if (chosen.Contains("step")) TrainingStep.Run(results, parsed.GetValue(rounds));
+    Console.WriteLine(results.Markdown());
+    var name = $"{Machine.Processor} {get_num_threads()} threads" + (chosen.Length == known.Length ? "" : $" {string.Join(' ', chosen)}");
+    Console.WriteLine($"saved {results.Save(parsed.GetValue(output)!, name)}");
+    return 0;
+});
+return command.Parse(args).Invoke();
 
-TorchSharp.torch.set_num_threads(2);
-Console.WriteLine($"libtorch {TorchSharp.torch.__version__}, {TorchSharp.torch.get_num_threads()} threads, {Machine.Processor}");
-if (Machine.Busy() is { } busy) Console.WriteLine($"warning: {busy}; two-thread times are worth nothing while something else runs");
-if (wanted.Contains("call")) OperatorCall.Run();
-if (wanted.Contains("step")) TrainingStep.Run();
-return 0;
+static string ResultsFolder([CallerFilePath] string file = "") => Path.Combine(Path.GetDirectoryName(file)!, "results");

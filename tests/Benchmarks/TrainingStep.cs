@@ -1,81 +1,118 @@
+// One training step (forward, backward, AdamW) of a Llama-like model: hidden 256, 4 layers, 4 heads, ffn 688, vocabulary 2048,
+// batch 8 × 128, float32. Rounds go over all methods in turn, so that whatever drifts meets all of them; medians are compared.
+// For scale, on two cores, idle: PEFT on PyTorch 2.14 takes 268 ms (full), 216 (LoRA), 269 (DoRA) and 690 to 810 MB; a LoRA
+// written by hand on PyTorch 210 ms, with about 106 ms of matrix products.
 using LowRank;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Benchmarks;
 
-/// <summary>
-/// One training step (forward, backward, AdamW) of a Llama-like model: hidden 256, 4 layers, 4 heads, ffn 688, vocabulary 2048,
-/// batch 8 × 128, float32; as milliseconds and as a multiple of the time that the step's matrix products take alone.
-/// For scale, on such a machine, idle: PEFT on PyTorch 2.14 takes 268 ms (full), 216 (LoRA), 269 (DoRA) and 690 to 810 MB;
-/// a LoRA written by hand on PyTorch 210 ms.
-/// </summary>
+/// <summary>The step of every method beside its matrix products alone and beside the frozen model's forward and backward.</summary>
 internal static class TrainingStep
 {
-    const int Batch = 8, Tokens = 128, Rank = 8, Repeats = 15;
+    private const int Batch = 8, Tokens = 128;
 
-    static readonly LlamaConfig Shape = new()
+    private static readonly LlamaConfig Shape = new()
     {
         HiddenSize = 256, Layers = 4, Heads = 4, KeyValueHeads = 4, IntermediateSize = 688, VocabularySize = 2048, TiedEmbeddings = true,
     };
 
-    public static void Run()
+    private const string Frozen = "frozen model", Full = "full fine-tuning", Lora = "LoRA r 8";
+
+    /// <summary>The methods, on all linear layers.</summary>
+    private static readonly (string Name, AdapterConfig Config)[] Methods =
+    [
+        (Lora, Adapter.Lora(rank: 8, alpha: 16)),
+        ("DoRA r 8", Adapter.Dora(rank: 8, alpha: 16)),
+    ];
+
+    public static void Run(Results results, int rounds)
     {
-        Console.WriteLine("training step, 8 x 128 tokens");
-        var (full, adapter) = (MatrixProducts(weightsTrain: true), MatrixProducts(weightsTrain: false));
-        Measure("full fine-tuning", full, model => { });
-        Measure("LoRA r 8", adapter, model => model.Adapt(Adapter.Lora(rank: Rank, alpha: 16), "all-linear"));
-        Measure("DoRA r 8", adapter, model => model.Adapt(Adapter.Dora(rank: Rank, alpha: 16), "all-linear"));
+        var subjects = new List<Subject>
+        {
+            // The lowest norm alone trains: forward, and backward down to the embedding's output.
+            new(Frozen, model => { foreach (var (name, p) in model.named_parameters()) p.requires_grad = name == "model.layers.0.input_layernorm.weight"; }),
+            new(Full, _ => { }),
+        };
+        subjects.AddRange(Methods.Select(m => new Subject(m.Name, model => model.Adapt(m.Config, "all-linear"))));
+        using var products = new MatrixProducts(Shape, Batch * Tokens, Tokens);
+        List<double> productTimes = [], weightProductTimes = [];
+        for (var round = -2; round < rounds; round++)       // the first two warm up
+        {
+            var forward = Machine.Once(products.ForwardAndInput);
+            var weights = Machine.Once(products.Weights);
+            foreach (var subject in subjects) subject.Step(counts: round >= 0);
+            if (round < 0) continue;
+            productTimes.Add(forward);
+            weightProductTimes.Add(weights);
+        }
+
+        var (two, third) = (Machine.Median(productTimes), Machine.Median(weightProductTimes));
+        double Time(string name) => subjects.Single(s => s.Name == name).Median;
+        var table = results.Table("step", "Training step, batch 8 × 128, float32",
+            "method", "ms", "× its matrix products", "× frozen model", "× LoRA", "trained parameters", "tensors' peak, MB");
+        table.Add("matrix products of forward and the inputs' gradients", two);
+        table.Add("matrix products of the weights' gradients", third);
+        foreach (var subject in subjects)
+            table.Add(subject.Name, subject.Median, subject.Median / (subject.Name == Full ? two + third : two),
+                subject.Median / Time(Frozen), subject.Median / Time(Lora), subject.Trained, subject.PeakMegabytes);
+        foreach (var subject in subjects) subject.Dispose();
     }
 
-    static void Measure(string name, double products, Action<CausalLm> prepare)
+    /// <summary>A model that trains in one way, and what its steps took.</summary>
+    private sealed class Subject : IDisposable
     {
-        using var model = new CausalLm(Shape, seed: 1);
-        prepare(model);
-        model.train();
-        using var ids = randint(0, Shape.VocabularySize, [Batch, Tokens], dtype: ScalarType.Int64);
-        using var optimizer = optim.AdamW(model.parameters().Where(p => p.requires_grad), lr: 1e-4);
-        void Step()
-        {
-            using var scope = NewDisposeScope();
-            optimizer.zero_grad();
-            model.Loss(ids).backward();
-            optimizer.step();
-        }
-        Step();
-#if LIBTORCH
-        LibTorch.Memory.ResetPeak();
-#endif
-        var (best, median) = Machine.Time(Repeats, Step);
-#if LIBTORCH
-        var memory = $"tensors' peak {LibTorch.Memory.PeakBytes / 1048576.0:0} MB";
-#else
-        var memory = $"process peak {Machine.PeakResidentMegabytes:0} MB";
-#endif
-        Console.WriteLine($"  {name,-18} {best,6:0.0} ms (median {median:0.0})  {best / products,5:0.00} x its matrix products' {products:0.0} ms, {memory}");
-    }
+        private readonly CausalLm model = new(Shape, seed: 1);
+        private readonly optim.Optimizer optimizer;
+        private readonly Tensor ids;
+        private readonly List<double> times = [];
 
-    /// <summary>The step's large products alone, each shape timed on its own: forward, input gradient, and weight gradient when weights train.</summary>
-    static double MatrixProducts(bool weightsTrain)
-    {
-        using var guard = no_grad();
-        const long N = Batch * Tokens;
-        var (h, f, v, d) = (Shape.HiddenSize, Shape.IntermediateSize, Shape.VocabularySize, Shape.HiddenSize / Shape.Heads);
-        double Linear(long from, long to)
+        public Subject(string name, Action<CausalLm> prepare)
         {
-            using var x = randn(N, from);
-            using var w = randn(to, from);
-            using var y = randn(N, to);
-            double Best(Func<Tensor> product) => Machine.Time(9, () => product().Dispose()).Best;
-            return Best(() => x.mm(w.t())) + Best(() => y.mm(w)) + (weightsTrain ? Best(() => y.t().mm(x)) : 0);
+            Name = name;
+            prepare(model);
+            model.train();
+            Trained = TrainableParameters.Of(model).Trainable;
+            optimizer = optim.AdamW(model.parameters().Where(p => p.requires_grad), lr: 1e-4);
+            using var generator = new Generator(1);
+            ids = randint(0, Shape.VocabularySize, [Batch, Tokens], dtype: ScalarType.Int64, generator: generator);
         }
-        double Attention()
+
+        public string Name { get; }
+
+        public long Trained { get; }
+
+        public double Median => Machine.Median(times);
+
+        /// <summary>Most bytes of tensors alive at once in a step above what other subjects hold, in MB: weights, moments,
+        /// gradients and activations.</summary>
+        public double PeakMegabytes { get; private set; }
+
+        public void Step(bool counts)
         {
-            using var a = randn(Batch * Shape.Heads, Tokens, d);
-            using var p = randn(Batch * Shape.Heads, Tokens, Tokens);
-            var outer = Machine.Time(9, () => a.bmm(a.transpose(1, 2)).Dispose()).Best;    // QKᵀ, dO Vᵀ
-            var inner = Machine.Time(9, () => p.bmm(a).Dispose()).Best;                    // PV, Pᵀ dO, dS K, dSᵀ Q
-            return 2 * outer + 4 * inner;
+            var own = Own();
+            LibTorch.Memory.ResetPeak();
+            var others = LibTorch.Memory.LiveBytes - own;
+            var time = Machine.Once(() =>
+            {
+                using var scope = NewDisposeScope();
+                optimizer.zero_grad();
+                model.Loss(ids).backward();
+                optimizer.step();
+            });
+            PeakMegabytes = (LibTorch.Memory.PeakBytes - others) / 1048576.0;
+            if (counts) times.Add(time);
         }
-        return Shape.Layers * (4 * Linear(h, h) + 2 * Linear(h, f) + Linear(f, h) + Attention()) + Linear(h, v);
+
+        /// <summary>Bytes that stay between steps: parameters, their gradients and AdamW's two moments.</summary>
+        private long Own() => model.parameters().Sum(p => p.numel() * 4 * (p.requires_grad && times.Count > 0 ? 4 : 1));
+
+        public void Dispose()
+        {
+            optimizer.Dispose();
+            model.Dispose();
+            ids.Dispose();
+        }
     }
 }
