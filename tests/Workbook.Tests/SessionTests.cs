@@ -134,14 +134,14 @@ public sealed class SessionTests : IDisposable
         Assert.Contains(message, error.Message);
     }
 
-    [Fact(Skip = "open: a tight loop in the same process is not stopped; a session in a child process is ended instead")]
+    [Fact]
     public async Task ATightLoopIsInterruptedAndTheStateSurvives()
     {
         await _bench.Show("int x = 7;");
         foreach (string loop in new[] { "while (true) { }", "await Task.Delay(-1);", "await Task.Delay(1); while (true) { }", "while (true) { try { while (true) { } } catch { } }" })
         {
             using var limit = new CancellationTokenSource(TimeSpan.FromMilliseconds(300));
-            var clock = Stopwatch.StartNew(); TestContext.Current.SendDiagnosticMessage(DateTime.Now + loop);
+            var clock = Stopwatch.StartNew();
             var (_, error) = await _bench.Run(loop, limit.Token).WaitAsync(TimeSpan.FromSeconds(100), TestContext.Current.CancellationToken);
             Assert.Equal(CellErrorKind.Interrupted, error!.Kind);
             Assert.InRange(clock.Elapsed.TotalSeconds, 0.1, 10);

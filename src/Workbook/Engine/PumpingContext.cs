@@ -16,7 +16,9 @@ internal sealed class PumpingContext : SynchronizationContext
     private volatile bool _closed;
 
     /// <summary>Runs the task that <paramref name="start"/> makes on this thread to its end.</summary>
-    public static Task<T> Run<T>(Func<Task<T>> start)
+    /// <exception cref="OperationCanceledException">The interrupt came while the task waited for something: an abort stops code that
+    /// runs, and does not wake a thread that waits.</exception>
+    public static Task<T> Run<T>(Func<Task<T>> start, CancellationToken interrupt)
     {
         var before = Current;
         var context = new PumpingContext();
@@ -29,7 +31,7 @@ internal sealed class PumpingContext : SynchronizationContext
             while (!task.IsCompleted)
             {
                 context._taking = true;
-                var (callback, state) = context._queue.Take();
+                var (callback, state) = context._queue.Take(interrupt);
                 context._taking = false;
                 callback(state);
             }

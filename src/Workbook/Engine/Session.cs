@@ -1,5 +1,6 @@
 // A notebook session in this process: cells run one after another on one thread of its own, under ControlledExecution, so
-// that an interrupt stops tight loops and endless awaits and the state of earlier cells survives.
+// that an interrupt stops tight loops and endless awaits and the state of earlier cells survives. .NET aborts a thread only once:
+// after an interrupt the next cells get a new one.
 
 using System.Collections.Concurrent;
 using System.Diagnostics;
@@ -16,10 +17,11 @@ public sealed class Session : INotebookSession
     private static Session? s_current;
 
     private readonly BlockingCollection<Action> _work = [];
-    private readonly Thread _thread;
     private readonly ConsoleCapture _console;
     private readonly HashSet<string> _files = [];
     private readonly Action _flushNative;
+    private Thread _thread;
+    private bool _threadIsSpent;
     private ScriptChain? _chain;
     private IOutputSink? _output;
     private int _displays;
@@ -31,8 +33,7 @@ public sealed class Session : INotebookSession
             throw new InvalidOperationException("this process already runs a notebook session; dispose it first");
         _flushNative = flushNative ?? (() => { });
         _console = new ConsoleCapture((name, text) => _output?.Stream(name, text));
-        _thread = new Thread(Work, StackBytes) { IsBackground = true, Name = "notebook" };
-        _thread.Start();
+        _thread = StartThread();
     }
 
     /// <summary>The session that runs in this process.</summary>
@@ -78,10 +79,24 @@ public sealed class Session : INotebookSession
 
     internal void Replace(string id, object? value, string[] mimeTypes) => _output?.Update(Formatter.Format(value, mimeTypes), id);
 
+    private Thread StartThread()
+    {
+        var thread = new Thread(Work, StackBytes) { IsBackground = true, Name = "notebook" };
+        thread.Start();
+        return thread;
+    }
+
     private void Work()
     {
-        foreach (var action in _work.GetConsumingEnumerable())
+        while (_work.TryTake(out var action, Timeout.Infinite))
+        {
             action();
+            if (!_threadIsSpent)
+                continue;
+            _threadIsSpent = false;
+            ThreadPool.UnsafeQueueUserWorkItem(_ => _thread = StartThread(), null); // one that an aborted thread starts can't be aborted either
+            return;
+        }
     }
 
     private CellResult Execute(CellCode cell, CancellationToken interrupt)
@@ -162,7 +177,7 @@ public sealed class Session : INotebookSession
             {
                 try
                 {
-                    state = PumpingContext.Run(() => _chain.Run(compiled)).GetAwaiter().GetResult();
+                    state = PumpingContext.Run(() => _chain.Run(compiled), interrupt).GetAwaiter().GetResult();
                     if (compiled.HasValue && state.Exception is null)
                         value = Formatter.Format(state.ReturnValue);
                 }
@@ -175,8 +190,10 @@ public sealed class Session : INotebookSession
         }
         catch (OperationCanceledException) when (interrupt.IsCancellationRequested)
         {
+            _threadIsSpent = true;
             return Interrupted();
         }
+        _threadIsSpent |= interrupt.IsCancellationRequested;
         if (interrupt.IsCancellationRequested && (state is null || state.Exception is OperationCanceledException))
             return Interrupted();
         if (state is not null)
