@@ -25,6 +25,32 @@ public static class Adapter
         LoraInit init = LoraInit.Kaiming) =>
         Lora(rank, alpha, rsLora, dropout, bias: false, init).WithMagnitude();
 
+    /// <summary>VeRA (arXiv 2310.11454): ΔW = diag(b) B diag(d) A; A and B are frozen and shared by all layers.</summary>
+    /// <param name="rank">r of the shared projections; large, as it costs r numbers a layer.</param>
+    /// <param name="initialD">What d starts as.</param>
+    /// <param name="seed">Of the projections.</param>
+    /// <param name="dropout">Share of the adapter's input that is dropped in training.</param>
+    /// <param name="saveProjections">Write A and B into files too; without, a file holds the seed.</param>
+    public static VeraConfig Vera(long rank = 256, double initialD = 0.1, long seed = 0, double dropout = 0, bool saveProjections = true) =>
+        new() { Rank = rank, InitialD = initialD, Seed = seed, Dropout = dropout, SavesProjections = saveProjections };
+
+    /// <summary>DVoRA: VeRA's ΔW inside DoRA's magnitude and direction.</summary>
+    /// <inheritdoc cref="Vera"/>
+    public static VeraConfig Dvora(long rank = 256, double initialD = 0.1, long seed = 0, double dropout = 0, bool saveProjections = true) =>
+        Vera(rank, initialD, seed, dropout, saveProjections).WithMagnitude();
+
+    /// <summary>AdaLoRA (arXiv 2303.10512): ΔW = s·P diag(λ) Q, whose directions a budget takes away in training.</summary>
+    /// <param name="targetRank">The average rank at the end.</param>
+    /// <param name="initialRank">The rank at the start; 1.5 times the target if not given.</param>
+    /// <param name="alpha">α.</param>
+    /// <param name="dropout">Share of the adapter's input that is dropped in training.</param>
+    public static AdaLoraConfig AdaLora(long targetRank = 8, long? initialRank = null, double alpha = 16, double dropout = 0) =>
+        new() { TargetRank = targetRank, InitialRank = initialRank ?? (3 * targetRank + 1) / 2, Alpha = alpha, Dropout = dropout };
+
+    /// <summary>IA³ (arXiv 2205.05638): a factor for every output, or every input of the feed-forward layers.</summary>
+    /// <param name="feedForward">Layers whose input is scaled, as "down_proj"; null for none.</param>
+    public static Ia3Config Ia3(TargetPattern? feedForward = null) => new() { FeedForward = feedForward };
+
     /// <summary>Splits the adapted weight of any additive method into magnitude and direction.</summary>
     public static T WithMagnitude<T>(this T configuration) where T : AdapterConfig =>
         (T)((AdapterConfig)configuration with { Decomposed = true });

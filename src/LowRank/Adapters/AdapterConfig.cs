@@ -30,8 +30,10 @@ public abstract record AdapterConfig
             throw new ArgumentException($"dropout must be at least 0 and below 1; it is {Dropout}");
     }
 
-    /// <summary>The update of one layer; path is the layer's name in the model, for settings that depend on it.</summary>
-    internal abstract Update CreateUpdate(string path, long inFeatures, long outFeatures, ScalarType dtype, Device device);
+    /// <summary>The update of one layer; path is the layer's name in the model, for settings that depend on it. A method that
+    /// overrides <see cref="CreateUpdates"/> needs none.</summary>
+    internal virtual Update CreateUpdate(string path, long inFeatures, long outFeatures, ScalarType dtype, Device device) =>
+        throw new NotSupportedException($"{GetType().Name} makes the updates of all layers together");
 
     /// <summary>The updates of all target layers, in their order. Methods whose layers share tensors, or start from the weights,
     /// make them here; the others' layers know nothing of each other. Nothing of the model is changed yet.</summary>
@@ -41,6 +43,10 @@ public abstract record AdapterConfig
 
     /// <summary>Name and shape of every tensor that the update has in a file, for one layer.</summary>
     internal abstract IEnumerable<(string Name, long[] Shape)> TensorsOf(string path, long inFeatures, long outFeatures);
+
+    /// <summary>Name and shape of every tensor that a file holds once for all layers.</summary>
+    internal virtual IEnumerable<(string Name, long[] Shape)> SharedTensorsOf(
+        IReadOnlyList<(string Path, AdaptedLinear Layer)> targets) => [];
 
     /// <summary>The file's "peft_type".</summary>
     internal abstract string PeftType { get; }

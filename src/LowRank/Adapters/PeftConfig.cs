@@ -16,7 +16,7 @@ internal static class PeftConfig
     public const string FileName = "adapter_config.json";
 
     /// <summary>Every method that files may name. A new method is one entry more.</summary>
-    private static readonly PeftMethod[] Methods = [LoraConfig.Peft];
+    private static readonly PeftMethod[] Methods = [LoraConfig.Peft, AdaLoraConfig.Peft, Ia3Config.Peft, VeraConfig.Peft];
 
     /// <summary>The file's text; targets are the modules that have the adapter, listed if the configuration said
     /// "all-linear".</summary>
@@ -71,7 +71,7 @@ internal static class PeftConfig
         catch (ArgumentException e) { throw fields.Bad(e.Message); }
     }
 
-    private static JsonNode Modules(TargetPattern pattern) =>
+    internal static JsonNode Modules(TargetPattern pattern) =>
         pattern.IsAllLinear ? pattern.ToString()
         : pattern.Expression is { } expression ? expression
         : new JsonArray([.. pattern.Suffixes.Select(s => (JsonNode)s)]);

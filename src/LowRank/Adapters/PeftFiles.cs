@@ -12,7 +12,8 @@ public static class PeftFiles
     /// <summary>The file with the tensors.</summary>
     internal const string FileName = "adapter_model.safetensors";
 
-    private const string Prefix = "base_model.model.";
+    private const string SharedPrefix = "base_model.";
+    private const string Prefix = SharedPrefix + "model.";
     private const int NamesInError = 5;
 
     /// <summary>Writes an adapter to a folder. Each file appears complete or not at all.</summary>
@@ -26,10 +27,12 @@ public static class PeftFiles
             throw new InvalidOperationException($"the adapter \"{name}\" was put on its layers by hand and has no " +
                 "configuration to save; use Adapt");
         Directory.CreateDirectory(folder);
+        var shared = config.SharedTensorsOf([.. layers.Select(l => (l.Path, l.Layer))]).Select(t => t.Name).ToHashSet();
         SafeTensors.Save(Path.Combine(folder, FileName),
+            layers[0].Adapter.Update.SharedTensors.Where(t => shared.Contains(t.Name)).Select(t => KeyValuePair.Create(SharedPrefix + t.Name, t.Value)).Concat(
             from layer in layers
             from tensor in layer.Adapter.Tensors
-            select KeyValuePair.Create(FullName(layer.Path, tensor.Name), (Tensor)tensor.Value),
+            select KeyValuePair.Create(FullName(layer.Path, tensor.Name), (Tensor)tensor.Value)),
             new Dictionary<string, string> { ["format"] = "pt" });
         AtomicFile.Write(Path.Combine(folder, PeftConfig.FileName), PeftConfig.Write(config, layers.Select(l => l.Path)));
     }
@@ -52,6 +55,8 @@ public static class PeftFiles
 
         model.AddAdapter(config, name, trainable);
         using var grad = no_grad();
+        var shared = tensors.Where(t => !t.Key.StartsWith(Prefix, StringComparison.Ordinal)).ToDictionary(t => t.Key[SharedPrefix.Length..], t => t.Value);
+        if (shared.Count > 0) model.LayersOf(name)[0].Adapter.Update.LoadShared(shared);
         foreach (var (path, _, adapter) in model.LayersOf(name))
             foreach (var (tensorName, parameter) in adapter.Tensors) parameter.copy_(tensors[FullName(path, tensorName)]);
     }
@@ -59,7 +64,7 @@ public static class PeftFiles
     private static void Validate(
         SafeTensorsFile file, AdapterConfig config, IReadOnlyList<(string Path, AdaptedLinear Layer)> targets)
     {
-        var expected = new Dictionary<string, long[]>();
+        var expected = config.SharedTensorsOf(targets).ToDictionary(t => SharedPrefix + t.Name, t => t.Shape);
         foreach (var (path, layer) in targets)
             foreach (var (name, shape) in config.FileTensorsOf(path, layer.InFeatures, layer.OutFeatures))
                 expected.Add(FullName(path, name), shape);

@@ -34,7 +34,7 @@ internal sealed class SharedReads
         var joined = Joined(x.dtype);
         using var transposed = joined.t();
         reads = x.mm(transposed);                                               // [n, in] x [in, Σr] -> [n, Σr]
-        wantsGradient = pass.NeedsInput || members.Exists(m => m.Update.ReaderTrains);
+        wantsGradient = members.Exists(m => m.Update.ReaderTrains || (pass.NeedsInput && !m.Folded));
         savedReaders = pass.Keep(joined, madeHere: true);
         savedReads = pass.Keep(reads, madeHere: true);
     }

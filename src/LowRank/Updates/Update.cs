@@ -25,6 +25,13 @@ public abstract class Update(string name, long inFeatures, long outFeatures) : n
     /// <summary>The tensors that an adapter file holds, in a fixed order.</summary>
     public abstract IReadOnlyList<UpdateTensor> Tensors { get; }
 
+    /// <summary>Frozen tensors that this update shares with those of other layers, under their names in an adapter file.</summary>
+    internal virtual IReadOnlyList<(string Name, Tensor Value)> SharedTensors => [];
+
+    /// <summary>Puts a file's values into the shared tensors.</summary>
+    internal virtual void LoadShared(IReadOnlyDictionary<string, Tensor> tensors) =>
+        throw new InvalidOperationException($"{GetName()} shares no tensors");
+
     /// <summary>The matrix [r, in] that reads x, or null if this update wants x itself.</summary>
     public virtual Tensor? Reader => null;
 

@@ -21,6 +21,9 @@ public sealed class UpdateGradients : IDisposable
         gradients = new Tensor?[wanted.Length];
     }
 
+    /// <summary>The type of the products, Dy's.</summary>
+    public ScalarType DataType => output.dtype;
+
     /// <summary>∂L/∂(ΔW x) [n, out].</summary>
     public Tensor Dy => factor is null ? output : scaled ??= output.mul(factor);
 

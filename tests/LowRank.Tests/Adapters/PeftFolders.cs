@@ -135,7 +135,7 @@ public class PeftFolders : IDisposable
     [Fact]
     public void ConfigurationsThatAreNotBuiltAreRefusedByName()
     {
-        Assert.Contains("\"peft_type\" is \"VERA\"", Refusal<InvalidDataException>(json => json["peft_type"] = "VERA"));
+        Assert.Contains("\"peft_type\" is \"BOFT\"; known here: LORA, ", Refusal<InvalidDataException>(json => json["peft_type"] = "BOFT"));
         Assert.Contains("\"use_qalora\" is true", Refusal<InvalidDataException>(json => json["use_qalora"] = true));
         Assert.Contains("\"modules_to_save\"",
             Refusal<InvalidDataException>(json => json["modules_to_save"] = new JsonArray("lm_head")));

@@ -4,7 +4,8 @@ namespace LowRank.Tests.Methods;
 /// <summary>A method under a name for test output, small enough for finite differences.</summary>
 /// <param name="Config">Its configuration.</param>
 /// <param name="StartsAtBase">Does an untrained adapter leave the layer's output as it was?</param>
-public sealed record Method(AdapterConfig Config, bool StartsAtBase = true);
+/// <param name="HasDropout">Can its input be dropped in part? A method without says so in a sentence.</param>
+public sealed record Method(AdapterConfig Config, bool StartsAtBase = true, bool HasDropout = true);
 
 public static class MethodList
 {
@@ -15,6 +16,14 @@ public static class MethodList
         ["LoRA with a bias"] = new(Adapter.Lora(rank: 3, alpha: 5, bias: true)),
         ["LoRA, rank above in and out"] = new(Adapter.Lora(rank: 17, alpha: 5, init: LoraInit.Gaussian)),
         ["DoRA"] = new(Adapter.Dora(rank: 3, alpha: 5)),
+        ["VeRA"] = new(Adapter.Vera(rank: 2, seed: 5)),
+        ["VeRA, r above in and out"] = new(Adapter.Vera(rank: 19, initialD: 1)),
+        ["DVoRA"] = new(Adapter.Dvora(rank: 2, seed: 5)),
+        ["DVoRA, r above in and out"] = new(Adapter.Dvora(rank: 19, initialD: 1)),
+        ["AdaLoRA"] = new(Adapter.AdaLora(targetRank: 3)),
+        ["AdaLoRA with a magnitude"] = new(Adapter.AdaLora(targetRank: 3).WithMagnitude()),
+        ["IA³ on outputs"] = new(Adapter.Ia3(), HasDropout: false),
+        ["IA³ on inputs"] = new(Adapter.Ia3(feedForward: ".*"), HasDropout: false),
         ["DoRA, rank 1, large scale"] = new(Adapter.Dora(rank: 1, alpha: 40)),
     };
 
