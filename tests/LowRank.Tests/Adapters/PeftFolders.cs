@@ -16,7 +16,7 @@ public class PeftFolders : IDisposable
         scope.Dispose();
     }
 
-    public static TheoryData<string> Saved => new("adapter_lora", "adapter_dora", "adapter_lora_rslora_all");
+    public static TheoryData<string> Saved => new("adapter_lora", "adapter_dora", "adapter_lora_rslora_all", "adapter_vera");
 
     private static string PathOf(string saved) => Golden.PathOf($"model/llama/{saved}");
 

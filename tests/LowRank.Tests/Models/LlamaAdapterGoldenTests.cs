@@ -18,7 +18,7 @@ public sealed class LlamaAdapterGoldenTests : IDisposable
     /// <summary>Every fixture of a Llama whose adapter is one that is built here.</summary>
     public static TheoryData<string> Adapters => Golden.Where(f => f.Entry["adapter_dir"] is not null
         && f.Entry["model"]?.GetValue<string>() == "llama"
-        && JsonNode.Parse(File.ReadAllText(Golden.PathOf(Path.Combine(f.Field<string>("adapter_dir"), "adapter_config.json"))))!["peft_type"]!.GetValue<string>() == "LORA");
+        && JsonNode.Parse(File.ReadAllText(Golden.PathOf(Path.Combine(f.Field<string>("adapter_dir"), "adapter_config.json"))))!["peft_type"]!.GetValue<string>() is "LORA" or "VERA");
 
     private static CausalLm Load(Fixture fixture, ScalarType dtype)
     {
