@@ -25,6 +25,10 @@ internal static class TrainingStep
     [
         (Lora, Adapter.Lora(rank: 8, alpha: 16)),
         ("DoRA r 8", Adapter.Dora(rank: 8, alpha: 16)),
+        ("VeRA r 256", Adapter.Vera(rank: 256)),
+        ("DVoRA r 256", Adapter.Dvora(rank: 256)),
+        ("AdaLoRA r 12, no budget", Adapter.AdaLora(targetRank: 8)),
+        ("IA³", Adapter.Ia3(feedForward: "down_proj")),
     ];
 
     public static void Run(Results results, int rounds)

@@ -30,6 +30,18 @@ public abstract record AdapterConfig
             throw new ArgumentException($"dropout must be at least 0 and below 1; it is {Dropout}");
     }
 
+    /// <summary>Does the layer at that path get the adapter?</summary>
+    internal bool Chooses(string path) => Targets.Matches(path) && Exclude?.Matches(path) != true && InLayers(path);
+
+    /// <summary>Is the first number in the path (a stack's index) among the chosen ones?</summary>
+    private bool InLayers(string path)
+    {
+        if (Layers is null) return true;
+        foreach (var part in path.Split('.'))
+            if (int.TryParse(part, out var index)) return Layers.Contains(index);
+        return false;
+    }
+
     /// <summary>The update of one layer; path is the layer's name in the model, for settings that depend on it. A method that
     /// overrides <see cref="CreateUpdates"/> needs none.</summary>
     internal virtual Update CreateUpdate(string path, long inFeatures, long outFeatures, ScalarType dtype, Device device) =>

@@ -116,9 +116,7 @@ public static class ModelAdapters
         config.Validate();
         var layers = model.LinearLayers();
         config.Targets.RequireIn([.. layers.Select(l => l.Path)]);
-        bool Chosen(string path) =>
-            config.Targets.Matches(path) && config.Exclude?.Matches(path) != true && InLayers(path, config.Layers);
-        var chosen = layers.Where(l => Chosen(l.Path)).ToList();
+        var chosen = layers.Where(l => config.Chooses(l.Path)).ToList();
         if (chosen.Count == 0)
             throw new ArgumentException(
                 $"no module is left of \"{config.Targets}\" after the exclusions and the choice of layers");
@@ -158,15 +156,6 @@ public static class ModelAdapters
             foreach (var adapter in layer.Adapters)
                 foreach (var parameter in adapter.parameters()) all.Add(parameter);
         return all;
-    }
-
-    /// <summary>Is the first number in the path (a stack's index) among the chosen ones?</summary>
-    private static bool InLayers(string path, IReadOnlyList<int>? layers)
-    {
-        if (layers is null) return true;
-        foreach (var part in path.Split('.'))
-            if (int.TryParse(part, out var index)) return layers.Contains(index);
-        return false;
     }
 
     private sealed class Switch(nn.Module model) : IDisposable

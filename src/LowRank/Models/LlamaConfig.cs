@@ -77,6 +77,23 @@ public sealed record LlamaConfig
         }
     }
 
+    /// <summary>The linear layers of such a model with their paths, the head last where it is one of its own: what
+    /// <see cref="LayerShapes.CountTrainable"/> counts without making the model.</summary>
+    public IReadOnlyList<LayerShape> LinearLayers()
+    {
+        long q = Heads * HeadSize, kv = KeyValueHeads * HeadSize;
+        var layers = new List<LayerShape>();
+        for (var i = 0; i < Layers; i++)
+        {
+            var (attention, mlp) = ($"model.layers.{i}.self_attn.", $"model.layers.{i}.mlp.");
+            layers.AddRange([new(attention + "q_proj", HiddenSize, q), new(attention + "k_proj", HiddenSize, kv),
+                new(attention + "v_proj", HiddenSize, kv), new(attention + "o_proj", q, HiddenSize), new(mlp + "gate_proj", HiddenSize, IntermediateSize),
+                new(mlp + "up_proj", HiddenSize, IntermediateSize), new(mlp + "down_proj", IntermediateSize, HiddenSize)]);
+        }
+        if (!TiedEmbeddings) layers.Add(new("lm_head", HiddenSize, VocabularySize));
+        return layers;
+    }
+
     /// <inheritdoc/>
     public bool Equals(LlamaConfig? other) => other is not null && LlamaConfigFile.Write(this) == LlamaConfigFile.Write(other);
 
