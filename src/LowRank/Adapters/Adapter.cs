@@ -39,6 +39,14 @@ public static class Adapter
     public static VeraConfig Dvora(long rank = 256, double initialD = 0.1, long seed = 0, double dropout = 0, bool saveProjections = true) =>
         Vera(rank, initialD, seed, dropout, saveProjections).WithMagnitude();
 
+    /// <summary>MoRA (arXiv 2405.12130): one square matrix between maps without parameters, as many numbers as LoRA of that
+    /// rank.</summary>
+    /// <param name="rank">r of that LoRA; M's side is √((in + out)·r).</param>
+    /// <param name="mapping">The maps: rotation for small ranks, sharing for large ones.</param>
+    /// <param name="dropout">Share of the adapter's input that is dropped in training.</param>
+    public static MoraConfig Mora(long rank = 8, MoraOperator mapping = MoraOperator.Rotation, double dropout = 0) =>
+        new() { Rank = rank, Operator = mapping, Dropout = dropout };
+
     /// <summary>AdaLoRA (arXiv 2303.10512): ΔW = s·P diag(λ) Q, whose directions a budget takes away in training.</summary>
     /// <param name="targetRank">The average rank at the end.</param>
     /// <param name="initialRank">The rank at the start; 1.5 times the target if not given.</param>
