@@ -47,6 +47,27 @@ public static class Adapter
     public static MoraConfig Mora(long rank = 8, MoraOperator mapping = MoraOperator.Rotation, double dropout = 0) =>
         new() { Rank = rank, Operator = mapping, Dropout = dropout };
 
+    /// <summary>QA-LoRA (arXiv 2309.14717): LoRA on x averaged over groups, which merges into group-wise int4 exactly.</summary>
+    /// <param name="rank">r.</param>
+    /// <param name="alpha">α; 2r if it is not given.</param>
+    /// <param name="groupSize">Inputs a group.</param>
+    /// <param name="dropout">Share of the adapter's input that is dropped in training.</param>
+    public static QaLoraConfig QaLora(long rank = 8, double? alpha = null, long groupSize = 32, double dropout = 0) =>
+        new() { Rank = rank, Alpha = alpha ?? 2 * rank, GroupSize = groupSize, Dropout = dropout };
+
+    /// <summary>LoHa (arXiv 2108.06098): ΔW = (α/r)·(w1a w1b) ⊙ (w2a w2b).</summary>
+    /// <inheritdoc cref="Lora"/>
+    public static LohaConfig Loha(long rank = 8, double? alpha = null, double dropout = 0) =>
+        new() { Rank = rank, Alpha = alpha ?? 2 * rank, Dropout = dropout };
+
+    /// <summary>LoKr (arXiv 2309.14859): ΔW = (α/r)·w1 ⊗ w2; with a large rank both factors stay whole (KronA).</summary>
+    /// <param name="rank">r of the thin factors.</param>
+    /// <param name="alpha">α; 2r if it is not given.</param>
+    /// <param name="decomposesBoth">May the first factor be thin too?</param>
+    /// <param name="dropout">Share of the adapter's input that is dropped in training.</param>
+    public static LokrConfig Lokr(long rank = 8, double? alpha = null, bool decomposesBoth = false, double dropout = 0) =>
+        new() { Rank = rank, Alpha = alpha ?? 2 * rank, DecomposesBoth = decomposesBoth, Dropout = dropout };
+
     /// <summary>AdaLoRA (arXiv 2303.10512): ΔW = s·P diag(λ) Q, whose directions a budget takes away in training.</summary>
     /// <param name="targetRank">The average rank at the end.</param>
     /// <param name="initialRank">The rank at the start; 1.5 times the target if not given.</param>

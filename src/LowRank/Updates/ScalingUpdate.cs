@@ -8,7 +8,7 @@ using static TorchSharp.torch;
 namespace LowRank;
 
 /// <summary>A factor for every output of a layer (its bias too), or for every input.</summary>
-public sealed class ScalingUpdate : Update
+public sealed class ScalingUpdate : MaterializedUpdate
 {
     private readonly Parameter ia3_l;
     private readonly Owner owner;
@@ -43,25 +43,16 @@ public sealed class ScalingUpdate : Update
 
     public override void AddTo(Tensor y, Tensor x, Tensor? reads)
     {
-        using var delta = Delta(y.dtype);
-        using var transposed = delta.t();
-        y.addmm_(x, transposed);                                                // [n, in] x [in, out] -> [n, out]
+        base.AddTo(y, x, reads);
         using var offset = Offset();
         if (offset is not null) y.add_(offset);
     }
 
-    public override void Backward(UpdateGradients gradients)
+    protected override void DeltaBackward(Tensor delta, UpdateGradients gradients)
     {
-        if (gradients.Dx is { } dx)
-        {
-            using var delta = Delta(dx.dtype);
-            dx.addmm_(gradients.Dy, delta);                                     // [n, out] x [out, in] -> [n, in]
-        }
-        if (!gradients.Wants(0)) return;
-        using var products = gradients.DyTransposedTimes(gradients.X!);         // [out, n] x [n, in] -> [out, in]
-        using var dense = owner.Layer.Weight.Dequantize(products.dtype);
-        products.mul_(dense);
-        var sums = products.sum(ScalesInput ? 0L : 1L, keepdim: true, type: ia3_l.dtype);
+        using var dense = owner.Layer.Weight.Dequantize(delta.dtype);
+        delta.mul_(dense);
+        var sums = delta.sum(ScalesInput ? 0L : 1L, keepdim: true, type: ia3_l.dtype);
         if (!ScalesInput && owner.Layer.Bias is not null)
         {
             using var dy = gradients.Dy.sum(0L, type: ia3_l.dtype);

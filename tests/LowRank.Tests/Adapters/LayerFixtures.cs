@@ -18,6 +18,8 @@ public class LayerFixtures
             1 => MoraOperator.Strided, 2 => MoraOperator.Contiguous, 3 => MoraOperator.ContiguousToStrided,
             4 => MoraOperator.StridedToContiguous, _ => MoraOperator.Rotation,
         }),
+        ["loha"] = f => Adapter.Loha(f.Hyper("r", 0L), f.Hyper("alpha", 0.0)),
+        ["lokr"] = Kronecker, ["lokr_decompose_both"] = Kronecker,
         ["ia3"] = f => Adapter.Ia3(), ["ia3_feedforward"] = f => Adapter.Ia3(feedForward: ".*"),
     };
 
@@ -37,6 +39,9 @@ public class LayerFixtures
         Assert.Equal(fixture.Hyper("scaling", 0.0), config.ScaleOf(""));
         return config;
     }
+
+    private static LokrConfig Kronecker(Fixture fixture) =>
+        Adapter.Lokr(fixture.Hyper("r", 0L), fixture.Hyper("alpha", 0.0), fixture.Hyper("decompose_both", false));
 
     private static VeraConfig Vera(Fixture fixture) => new()
     {
