@@ -35,6 +35,9 @@ public static class Golden
     public static string Folder { get; } = Environment.GetEnvironmentVariable("GOLDEN") is { Length: > 0 } folder ? folder
         : Beside("../Golden");
 
+    /// <summary>The folder tests/ of the checkout.</summary>
+    public static string TestsFolder { get; } = Beside("..");
+
     public static IReadOnlyList<Fixture> Fixtures { get; } =
         [.. JsonNode.Parse(System.IO.File.ReadAllText(PathOf("manifest.json")))!["fixtures"]!.AsArray()
         .Select(f => new Fixture(f!["id"]!.GetValue<string>(), f["file"]!.GetValue<string>(), f["method"]!.GetValue<string>(),
