@@ -68,6 +68,14 @@ public static class Adapter
     public static LokrConfig Lokr(long rank = 8, double? alpha = null, bool decomposesBoth = false, double dropout = 0) =>
         new() { Rank = rank, Alpha = alpha ?? 2 * rank, DecomposesBoth = decomposesBoth, Dropout = dropout };
 
+    /// <summary>DyLoRA (arXiv 2210.07558): one adapter for every rank up to a largest one; train it with
+    /// <see cref="DyLoraPolicy"/>.</summary>
+    /// <param name="maximumRank">R.</param>
+    /// <param name="alpha">α, the scale at rank b is α/b; 2R if it is not given.</param>
+    /// <param name="dropout">Share of the adapter's input that is dropped in training.</param>
+    public static DyLoraConfig DyLora(long maximumRank = 8, double? alpha = null, double dropout = 0) =>
+        new() { MaximumRank = maximumRank, Alpha = alpha ?? 2 * maximumRank, Dropout = dropout };
+
     /// <summary>AdaLoRA (arXiv 2303.10512): ΔW = s·P diag(λ) Q, whose directions a budget takes away in training.</summary>
     /// <param name="targetRank">The average rank at the end.</param>
     /// <param name="initialRank">The rank at the start; 1.5 times the target if not given.</param>

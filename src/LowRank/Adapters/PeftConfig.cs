@@ -16,7 +16,7 @@ internal static class PeftConfig
     public const string FileName = "adapter_config.json";
 
     /// <summary>Every method that files may name. A new method is one entry more.</summary>
-    private static readonly PeftMethod[] Methods = [LoraConfig.Peft, AdaLoraConfig.Peft, Ia3Config.Peft, LohaConfig.Peft, LokrConfig.Peft, MoraConfig.Peft, QaLoraConfig.Peft,
+    private static readonly PeftMethod[] Methods = [LoraConfig.Peft, AdaLoraConfig.Peft, DyLoraConfig.Peft, Ia3Config.Peft, LohaConfig.Peft, LokrConfig.Peft, MoraConfig.Peft, QaLoraConfig.Peft,
         VeraConfig.Peft];
 
     /// <summary>The file's text; targets are the modules that have the adapter, listed if the configuration said

@@ -35,7 +35,8 @@ public static class Trainer
         if (trained.Count == 0)
             throw new InvalidOperationException("nothing to train: no parameter has requires_grad. Add an adapter, or unfreeze the model");
         manual_seed(options.Seed);
-        using var optimizer = Optimizer(trained, options);
+        foreach (var policy in options.Policies) policy.Begin(model, options);
+        using var optimizer = Optimizer(trained, options, out var factors);
         var progress = new TrainingProgress(options.Log, options.Steps);
         var steps = new List<StepMetrics>();
         var clock = Stopwatch.StartNew();
@@ -47,8 +48,9 @@ public static class Trainer
             {
                 var (before, seen) = (clock.Elapsed.TotalSeconds, tokens);
                 var rate = options.LearningRateAt(step);
-                foreach (var group in optimizer.ParamGroups)
-                    group.LearningRate = rate;
+                foreach (var (group, factor) in optimizer.ParamGroups.Zip(factors))
+                    group.LearningRate = rate * factor;
+                foreach (var policy in options.Policies) policy.BeforeStep(step);
                 var (mean, norm) = Step(step);
                 var speed = (tokens - seen) / (clock.Elapsed.TotalSeconds - before);
                 var evaluation = options.Evaluate is not null && ((step + 1) % options.EvaluateEvery == 0 || step + 1 == options.Steps)
@@ -61,6 +63,7 @@ public static class Trainer
         finally
         {
             progress.End();
+            foreach (var policy in options.Policies) policy.End();
         }
         return new(steps, tokens, clock.Elapsed.TotalSeconds, steps.Count < options.Steps);
 
@@ -95,13 +98,19 @@ public static class Trainer
         }
     }
 
-    /// <summary>Matrices decay, vectors (norms, biases, magnitudes) do not.</summary>
-    private static AdamW Optimizer(IEnumerable<(string Name, Parameter Parameter)> parameters, TrainingOptions options) =>
-        optim.AdamW(
-            parameters.GroupBy(p => p.Parameter.ndim >= 2).Select(group => new AdamW.ParamGroup(
-                group.Select(p => p.Parameter).ToList(), options.LearningRate, options.Beta1, options.Beta2, options.Epsilon,
-                group.Key ? options.WeightDecay : 0)).ToList(),
+    /// <summary>Matrices decay, vectors (norms, biases, magnitudes) do not; a group for each learning rate that policies ask for.</summary>
+    private static AdamW Optimizer(
+        IEnumerable<(string Name, Parameter Parameter)> parameters, TrainingOptions options, out IReadOnlyList<double> factors)
+    {
+        var groups = parameters.GroupBy(p => (Decays: p.Parameter.ndim >= 2,
+            Factor: options.Policies.Aggregate(1.0, (factor, policy) => factor * policy.LearningRateFactor(p.Name, p.Parameter)))).ToList();
+        factors = [.. groups.Select(group => group.Key.Factor)];
+        return optim.AdamW(
+            groups.Select(group => new AdamW.ParamGroup(
+                group.Select(p => p.Parameter).ToList(), options.LearningRate * group.Key.Factor, options.Beta1, options.Beta2, options.Epsilon,
+                group.Key.Decays ? options.WeightDecay : 0)).ToList(),
             options.LearningRate, options.Beta1, options.Beta2, options.Epsilon);
+    }
 
     private static IEnumerable<Batch> Endlessly(IEnumerable<Batch> data)
     {

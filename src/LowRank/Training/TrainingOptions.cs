@@ -42,6 +42,9 @@ public sealed record TrainingOptions
     /// <summary>Called after each step, on the training thread: for live charts, checkpoints, policies.</summary>
     public Action<StepMetrics>? OnStep { get; init; }
 
+    /// <summary>Rules beside these options: what trains at a step, and how fast.</summary>
+    public IReadOnlyList<TrainingPolicy> Policies { get; init; } = [];
+
     /// <summary>Where progress is written: one line that renews itself in a terminal, a plain line now and then elsewhere; null: nowhere.</summary>
     public TextWriter? Log { get; init; } = Console.Out;
 

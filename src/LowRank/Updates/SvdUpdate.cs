@@ -14,6 +14,7 @@ public sealed class SvdUpdate : Update
     private readonly Parameter lora_A;
     private readonly Parameter lora_B;
     private readonly Parameter lora_E;
+    private long kept;
 
     /// <param name="inFeatures">Columns of ΔW.</param>
     /// <param name="outFeatures">Rows of ΔW.</param>
@@ -25,7 +26,7 @@ public sealed class SvdUpdate : Update
         : base(nameof(SvdUpdate), inFeatures, outFeatures)
     {
         if (rank < 1) throw new ArgumentOutOfRangeException(nameof(rank), $"the rank must be at least 1; it is {rank}");
-        (Rank, RanksKept, Alpha) = (rank, rank, alpha);
+        (Rank, kept, Alpha) = (rank, rank, alpha);
         lora_A = new Parameter(empty(rank, inFeatures, dtype, device).normal_(0, 0.02));
         lora_B = new Parameter(empty(outFeatures, rank, dtype, device).normal_(0, 0.02));
         lora_E = new Parameter(zeros(rank, 1, dtype, device));
@@ -37,7 +38,17 @@ public sealed class SvdUpdate : Update
     public double Alpha { get; }
 
     /// <summary>Directions that the budget leaves this matrix; the scale divides by it. The caller that changes it also changes λ.</summary>
-    public long RanksKept { get; set; }
+    public long RanksKept
+    {
+        get => kept;
+        set
+        {
+            if (value < 0 || value > Rank)
+                throw new ArgumentOutOfRangeException(nameof(value), $"between 0 and {Rank} directions can be kept; asked for {value}");
+            kept = value;
+            DeltaChanged();
+        }
+    }
 
     /// <summary>s.</summary>
     public double Scale => Alpha / (RanksKept + 1e-5);

@@ -78,6 +78,12 @@ public abstract class Update(string name, long inFeatures, long outFeatures) : n
         return AddedTo(dense);
     }
 
-    /// <summary>Stamps of every tensor that ΔW depends on.</summary>
-    internal TensorStamp[] Stamps() => Tensors.Select(t => TensorStamp.Of(t.Value)).ToArray();
+    /// <summary>Grows whenever something else than the tensors changes ΔW, as a rank that is set.</summary>
+    private long revision;
+
+    /// <summary>To be called when something else than the tensors has changed ΔW: what was computed from it is computed again.</summary>
+    protected void DeltaChanged() => revision++;
+
+    /// <summary>Stamps of everything that ΔW depends on.</summary>
+    internal TensorStamp[] Stamps() => [.. Tensors.Select(t => TensorStamp.Of(t.Value)), new TensorStamp(this, revision)];
 }

@@ -37,6 +37,8 @@ public static class MethodList
         ["LoKr"] = new(Adapter.Lokr(rank: 1)),
         ["LoKr, both thin"] = new(Adapter.Lokr(rank: 1, decomposesBoth: true)),
         ["KronA with a magnitude"] = new(Adapter.Lokr(rank: 20).WithMagnitude()),
+        ["DyLoRA"] = new(Adapter.DyLora(maximumRank: 3)),
+        ["DyDoRA"] = new(Adapter.DyLora(maximumRank: 3).WithMagnitude()),
         ["AdaLoRA"] = new(Adapter.AdaLora(targetRank: 3)),
         ["AdaLoRA with a magnitude"] = new(Adapter.AdaLora(targetRank: 3).WithMagnitude()),
         ["IA³ on outputs"] = new(Adapter.Ia3(), HasDropout: false),

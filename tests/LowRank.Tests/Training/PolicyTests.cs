@@ -1,0 +1,165 @@
+// Training policies against the references' numbers and their own claims.
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace LowRank.Tests.Training;
+
+public sealed class PolicyTests : IDisposable
+{
+    private readonly DisposeScope scope = NewDisposeScope();
+
+    public PolicyTests() => manual_seed(5);
+
+    public void Dispose() => scope.Dispose();
+
+    public static TheoryData<string> DyLora => Golden.Where(f => f.Method == "dylora");
+
+    [Theory, MemberData(nameof(DyLora))]
+    public void DyLoraEqualsTheReferenceAtEveryRankAndKeepsAlphaOverBInEvaluation(string id)
+    {
+        var fixture = Golden.Fixture(id);
+        var t = fixture.Load();
+        foreach (var one in fixture.Entry["cases"]!.AsArray())
+        {
+            var (index, mode) = (one!["rank_index"]!.GetValue<long>(), one["mode"]!.GetValue<string>());
+            var layer = new AdaptedLinear(t["base.weight"].shape[1], t["base.weight"].shape[0], hasBias: true);
+            layer.load_state_dict(new() { ["weight"] = t["base.weight"], ["bias"] = t["base.bias"] });
+            layer.Adapt(Adapter.DyLora(fixture.Hyper("maximum_rank", 0L), fixture.Hyper("lora_alpha", 0.0)));
+            var update = (SampledRankUpdate)layer.Find("default")!.Update;
+            using (no_grad())
+            {
+                update.A.copy_(t["adapter.lora_A"]);
+                update.B.copy_(t["adapter.lora_B"]);
+            }
+            update.Rank = index + 1;
+            update.TrainsLastAlone = mode == "train_frozen";
+            Assert.Equal(one["net_scale_on_BA"]!.GetValue<double>(), update.Scale);
+            layer.train(mode != "eval");
+            var x = t["x"].clone().requires_grad_();
+            var y = layer.forward(x);
+            (y * t["probe"]).sum().backward();
+            var prefix = $"r{index}.{mode}.";
+            Golden.Close(t[prefix + "out"], y, Golden.LayerTolerance, prefix + "out");
+            Golden.Close(t[prefix + "grad.x"], x.grad!, Golden.LayerTolerance, prefix + "grad.x");
+            Golden.Close(t[prefix + "grad.lora_A"], update.A.grad!, Golden.LayerTolerance, prefix + "grad.lora_A");
+            Golden.Close(t[prefix + "grad.lora_B"], update.B.grad!, Golden.LayerTolerance, prefix + "grad.lora_B");
+        }
+    }
+
+    private static CausalLm Model() => new(new LlamaConfig
+    {
+        VocabularySize = 30, HiddenSize = 16, IntermediateSize = 24, Layers = 2, Heads = 2, KeyValueHeads = 1,
+    }, seed: 3);
+
+    private static Batch Data(long step)
+    {
+        using var generator = new Generator((ulong)step % 3 + 1);
+        return new(randint(0, 30, [4, 8], dtype: ScalarType.Int64, generator: generator));
+    }
+
+    [Theory, InlineData(RankDistribution.Uniform), InlineData(RankDistribution.Geometric)]
+    public void DyLoraDrawsOneRankAStepForTheWholeModel(RankDistribution distribution)
+    {
+        using var model = Model();
+        model.Adapt(Adapter.DyLora(maximumRank: 4));
+        var policy = new DyLoraPolicy(minimumRank: 2, distribution: distribution, p: 0.5);
+        policy.Begin(model, new() { Seed = 9 });
+        var drawn = new List<long>();
+        for (var step = 0; step < 3000; step++)
+        {
+            policy.BeforeStep(step);
+            drawn.Add(policy.Rank);
+            if (step < 20) Assert.All(model.LayersOf("default"), l => Assert.Equal(policy.Rank, ((SampledRankUpdate)l.Adapter.Update).Rank));
+        }
+        double[] expected = distribution == RankDistribution.Uniform ? [1 / 3.0, 1 / 3.0, 1 / 3.0] : [4 / 7.0, 2 / 7.0, 1 / 7.0];
+        for (var i = 0; i < 3; i++) Assert.InRange(drawn.Count(r => r == i + 2) / 3000.0, expected[i] - 0.04, expected[i] + 0.04);
+        policy.BeforeStep(17);
+        Assert.Equal(drawn[17], policy.Rank);                                   // taken up again, it draws the same
+        policy.End();
+        Assert.All(model.LayersOf("default"), l => Assert.Equal(4, ((SampledRankUpdate)l.Adapter.Update).Rank));
+    }
+
+    [Theory, InlineData(false), InlineData(true)]
+    public void DyLoraTrainsAndExportsAtEveryRank(bool decomposed)
+    {
+        using var model = Model();
+        var config = Adapter.DyLora(maximumRank: 4);
+        model.Adapt(decomposed ? config.WithMagnitude() : config, "q_proj|up_proj");
+        var run = Trainer.Fit(model, Data, new() { Steps = 30, LearningRate = 2e-2, Log = null, Policies = [new DyLoraPolicy()] });
+        Assert.True(run.Steps.TakeLast(6).Average(s => s.Loss) < run.Steps.Take(6).Average(s => s.Loss));
+        using var _ = no_grad();
+        var ids = Data(0).Ids;
+        for (var rank = 1; rank <= 4; rank++)
+        {
+            model.SetRank(rank);
+            var expected = model.forward(ids);
+            model.ExportRank(rank, $"r{rank}");
+            Assert.All(model.LayersOf($"r{rank}"), l => Assert.Equal(config.Alpha / rank, ((LowRankUpdate)l.Adapter.Update).Scale));
+            Golden.Close(expected, model.forward(ids), 1e-5, $"rank {rank}");
+            model.SetAdapter("default");
+        }
+    }
+
+    [Fact]
+    public void DyLorasFrozenModeMovesTheDrawnDirectionAlone()
+    {
+        using var model = Model();
+        model.Adapt(Adapter.DyLora(maximumRank: 4), "q_proj");
+        var policy = new DyLoraPolicy(frozen: true);
+        policy.Begin(model, new());
+        policy.BeforeStep(0);
+        model.Loss(Data(0).Ids).backward();
+        foreach (var update in model.LayersOf("default").Select(l => (SampledRankUpdate)l.Adapter.Update))
+        {
+            var moved = update.B.grad!.abs().sum(0L).gt(0);                     // [R]
+            for (var i = 0; i < 4; i++) Assert.Equal(i == policy.Rank - 1, moved[i].item<bool>());
+        }
+    }
+
+    [Fact]
+    public void LoraPlusFollowsPeftsTrajectory()
+    {
+        var fixture = Golden.Fixtures.Single(f => f.Method == "loraplus_adamw");
+        var t = fixture.Load();
+        var layer = new AdaptedLinear(t["base.weight"].shape[1], t["base.weight"].shape[0], hasBias: true);
+        layer.load_state_dict(new() { ["weight"] = t["base.weight"], ["bias"] = t["base.bias"] });
+        layer.Adapt(Adapter.Lora(fixture.Hyper("r", 0L), fixture.Hyper("lora_alpha", 0.0)));
+        var update = (LowRankUpdate)layer.Find("default")!.Update;
+        using (no_grad())
+        {
+            update.A.copy_(t["start.lora_A"]);
+            update.B.copy_(t["start.lora_B"]);
+        }
+        var losses = fixture.Entry["losses"]!.AsArray().Select(l => l!.GetValue<double>()).ToList();
+        var betas = fixture.Entry["hyper"]!["betas"]!.AsArray();
+        Trainer.Fit(layer, _ => (layer.forward(t["x"]) - t["target"]).square().mean(), _ => new(zeros(1, 1, ScalarType.Int64)), new()
+        {
+            Steps = losses.Count, LearningRate = fixture.Hyper("lr", 0.0), FinalLearningRatePart = 1, WarmupSteps = 0, Log = null,
+            WeightDecay = fixture.Hyper("loraplus_weight_decay", 0.0), Beta1 = betas[0]!.GetValue<double>(), Beta2 = betas[1]!.GetValue<double>(),
+            Epsilon = fixture.Hyper("eps", 0.0), MaxGradientNorm = double.PositiveInfinity,
+            Policies = [new LoraPlusPolicy(fixture.Hyper("loraplus_lr_ratio", 0.0))],
+            OnStep = step =>
+            {
+                Assert.Equal(losses[(int)step.Step - 1], step.Loss, 1e-5 * losses[0]);
+                Golden.Close(t[$"step{step.Step - 1}.lora_A"], update.A, 1e-5, $"A after step {step.Step}");
+                Golden.Close(t[$"step{step.Step - 1}.lora_B"], update.B, 1e-5, $"B after step {step.Step}");
+            },
+        });
+    }
+
+    [Fact]
+    public void PoliciesThatMakeNoSenseAreRefusedWithASentence()
+    {
+        using var model = Model();
+        model.Adapt(Adapter.Vera(rank: 4));
+        TrainingOptions With(TrainingPolicy policy) => new() { Steps = 1, Log = null, Policies = [policy] };
+        Assert.Contains("no B of a low-rank adapter trains here",
+            Assert.Throws<InvalidOperationException>(() => Trainer.Fit(model, Data, With(new LoraPlusPolicy()))).Message);
+        Assert.Contains("is not DyLoRA", Assert.Throws<ArgumentException>(() => Trainer.Fit(model, Data, With(new DyLoraPolicy()))).Message);
+        using var other = Model();
+        other.Adapt(Adapter.DyLora(maximumRank: 4));
+        Assert.Contains("between 1 and 4; it is 5",
+            Assert.Throws<ArgumentException>(() => Trainer.Fit(other, Data, With(new DyLoraPolicy(minimumRank: 5)))).Message);
+        Assert.Contains("between 1 and 4; it is 0", Assert.Throws<ArgumentOutOfRangeException>(() => other.SetRank(0)).Message);
+    }
+}
