@@ -27,6 +27,12 @@ internal static class TrainingStep
         ("DoRA r 8", Adapter.Dora(rank: 8, alpha: 16)),
         ("VeRA r 256", Adapter.Vera(rank: 256)),
         ("DVoRA r 256", Adapter.Dvora(rank: 256)),
+        ("MoRA r 8, rotation", Adapter.Mora(rank: 8)),
+        ("MoRA r 8, strided", Adapter.Mora(rank: 8, MoraOperator.Strided)),
+        ("DyLoRA R 8 at 8", Adapter.DyLora(maximumRank: 8)),
+        ("QA-LoRA r 8, groups of 32", Adapter.QaLora(rank: 8)),
+        ("LoHa r 8", Adapter.Loha(rank: 8)),
+        ("LoKr r 8", Adapter.Lokr(rank: 8)),
         ("AdaLoRA r 12, no budget", Adapter.AdaLora(targetRank: 8)),
         ("IA³", Adapter.Ia3(feedForward: "down_proj")),
     ];

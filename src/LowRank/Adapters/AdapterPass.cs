@@ -57,6 +57,9 @@ internal sealed class AdapterPass
 
     public bool Trains => Array.IndexOf(wanted, true) >= 0 || MagnitudeTrains;
 
+    /// <summary>Does backward need x? Not where a frozen matrix has read it: then what it read, r wide, is enough (AsyLoRA).</summary>
+    public bool ReadsInputInBackward => Update.ReaderTrains || (ReaderRows == 0 && Array.IndexOf(wanted, true) >= 0);
+
     /// <summary>The reader [r, in] in x's type, to be disposed.</summary>
     public Tensor Reader(ScalarType dtype)
     {

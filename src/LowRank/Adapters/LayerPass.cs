@@ -60,7 +60,8 @@ internal abstract class LayerPass
 
     public bool Trains => WeightTrains || biasArgument >= 0 || AdaptersTrain;
 
-    public bool ReadsInputInBackward => WeightTrains || AdaptersTrain;
+    public bool ReadsInputInBackward =>
+        WeightTrains || Decomposed is { ReadsInputInBackward: true } || Plain.Exists(a => a.ReadsInputInBackward);
 
     /// <summary>x [n, in]; the output has the shape of the layer's input but for its last axis.</summary>
     public Tensor Forward(Tensor x, long[] inputShape)

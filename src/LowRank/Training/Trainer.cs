@@ -31,11 +31,11 @@ public static class Trainer
     {
         options ??= new();
         options.Validate();
+        foreach (var policy in options.Policies) policy.Begin(model, options);
         var trained = model.named_parameters().Where(p => p.parameter.requires_grad).Select(p => (Name: p.name, Parameter: p.parameter)).ToList();
         if (trained.Count == 0)
             throw new InvalidOperationException("nothing to train: no parameter has requires_grad. Add an adapter, or unfreeze the model");
         manual_seed(options.Seed);
-        foreach (var policy in options.Policies) policy.Begin(model, options);
         using var optimizer = Optimizer(trained, options, out var factors);
         var progress = new TrainingProgress(options.Log, options.Steps);
         var steps = new List<StepMetrics>();

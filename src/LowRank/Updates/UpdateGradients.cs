@@ -27,7 +27,7 @@ public sealed class UpdateGradients : IDisposable
     /// <summary>∂L/∂(ΔW x) [n, out].</summary>
     public Tensor Dy => factor is null ? output : scaled ??= output.mul(factor);
 
-    /// <summary>What <see cref="Update.AddTo"/> got, [n, in]; null when nothing of the layer trains.</summary>
+    /// <summary>What <see cref="Update.AddTo"/> got, [n, in]; null when nothing needs it: the update has a reader, and that does not train.</summary>
     public required Tensor? X { get; init; }
 
     /// <summary>x Readerᵀ [n, r], or null without a reader.</summary>

@@ -33,6 +33,34 @@ public class KeptForBackward
         var needed = LibTorch.Memory.PeakBytes - before;
         Assert.True(needed < Weight / 2, $"backward needed {needed:N0} bytes; the weight takes {Weight:N0}");
     }
+
+    /// <summary>AsyLoRA: with A frozen, x Aᵀ is kept, r wide, and x itself is not.</summary>
+    [Theory, InlineData(true), InlineData(false)]
+    public void AFrozenAKeepsWhatItReadInPlaceOfX(bool frozen)
+    {
+        const long In = 4096, Out = 64, Tokens = 128, Rank = 4;
+        var layer = new AdaptedLinear(In, Out);
+        layer.Adapt(Adapter.Lora(Rank));
+        var update = (LowRankUpdate)layer.Find("default")!.Update;
+        update.A.requires_grad = !frozen;
+        Tensor Forward()
+        {
+            using var x = randn(Tokens, In);
+            return layer.forward(x);
+        }
+        Forward().Dispose();
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        var before = LibTorch.Memory.LiveBytes;
+        using var y = Forward();
+        var kept = LibTorch.Memory.LiveBytes - before;
+        const long X = Tokens * In * sizeof(float);
+        Assert.True(frozen ? kept < X / 4 : kept > X, $"{kept:N0} bytes are kept; x takes {X:N0}");
+        using var sum = y.square().sum();
+        sum.backward();
+        Assert.Equal(!frozen, update.A.grad is not null);
+        Assert.NotNull(update.B.grad);
+    }
 #endif
 
     [Fact]

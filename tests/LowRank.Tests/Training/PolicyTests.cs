@@ -147,6 +147,30 @@ public sealed class PolicyTests : IDisposable
         });
     }
 
+    [Theory, InlineData(false), InlineData(true)]
+    public void AsyLoraTrainsBAloneOverOrthonormalRows(bool decomposed)
+    {
+        using var model = Model();
+        var config = Adapter.Lora(rank: 3);
+        model.Adapt(decomposed ? config.WithMagnitude() : config, "q_proj|up_proj");
+        LowRankUpdate[] Updates() => [.. model.LayersOf("default").Select(l => (LowRankUpdate)l.Adapter.Update)];
+        List<Tensor> before = [];
+        var run = Trainer.Fit(model, Data, new()
+        {
+            Steps = 30, LearningRate = 2e-2, Log = null, Policies = [new AsyLoraPolicy()],
+            OnStep = step => { if (step.Step == 1) before = [.. Updates().Select(u => u.A.detach().clone().DetachFromDisposeScope())]; },
+        });
+        Assert.True(run.Steps.TakeLast(6).Average(s => s.Loss) < run.Steps.Take(6).Average(s => s.Loss));
+        foreach (var (update, a) in Updates().Zip(before))
+        {
+            Assert.True(update.A.eq(a).all().item<bool>());
+            Assert.False(update.A.requires_grad);
+            Golden.Close(eye(3), update.A.mm(update.A.t()), 1e-5, "A Aᵀ");
+            Assert.True(update.B.abs().max().item<float>() > 0);
+            a.Dispose();
+        }
+    }
+
     [Fact]
     public void PoliciesThatMakeNoSenseAreRefusedWithASentence()
     {

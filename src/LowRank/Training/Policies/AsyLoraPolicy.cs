@@ -1,0 +1,37 @@
+// AsyLoRA (arXiv 2402.16842): A is random with orthonormal rows and stays as it is; B alone trains. Backward keeps x Aᵀ, r wide, in
+// place of x.
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace LowRank;
+
+/// <summary>Trains only B of low-rank adapters, over a frozen A with orthonormal rows.</summary>
+/// <param name="adapter">The adapter's name.</param>
+public sealed class AsyLoraPolicy(string adapter = Adapter.DefaultName) : TrainingPolicy
+{
+    /// <summary>Draws A anew where B is still 0; an adapter that has learned keeps its A, which is frozen all the same.</summary>
+    public override void Begin(nn.Module model, TrainingOptions options)
+    {
+        using var scope = NewDisposeScope();
+        using var grad = no_grad();
+        foreach (var (path, _, one) in model.RequiredLayersOf(adapter))
+        {
+            if (one.Update is not LowRankUpdate update)
+                throw new ArgumentException($"the adapter \"{adapter}\" of {path} has no A and B; AsyLoRA is for Adapter.Lora and Adapter.Dora");
+            if (update.Rank > update.InFeatures)
+                throw new ArgumentException($"{path} has {update.InFeatures} inputs: {update.Rank} rows of A can't be orthonormal; lower the rank");
+            update.A.requires_grad = false;
+            if (update.B.count_nonzero().item<long>() == 0) Orthonormal(update.A);
+        }
+    }
+
+    private static void Orthonormal(Parameter a)
+    {
+        using var drawn = randn(a.shape[1], a.shape[0], ScalarType.Float32);
+        var (q, r) = linalg.qr(drawn);                                          // [in, r] = Q [in, r] R
+        using (q)
+        using (r)
+        using (var rows = q.t()) a.copy_(rows);
+    }
+}
