@@ -105,12 +105,24 @@ public sealed class CommandTests : IDisposable
     [Fact]
     public async Task ACellThatBlocksIsEndedWithItsProcess()
     {
-        Save("sleep.ipynb", "System.Threading.Thread.Sleep(600_000);");
+        Save("sleep.ipynb", "[System.Runtime.InteropServices.DllImport(\"libc\")] static extern uint sleep(uint seconds);\nsleep(600);");
         var clock = Stopwatch.StartNew();
         var (code, output) = await Workbook("run", "sleep.ipynb", "--timeout-cell", "1", "--no-html");
         Assert.Equal(1, code);
         Assert.Contains("sleep.ipynb, cell 1: the cell's time limit of 1 s was reached", output);
         Assert.InRange(clock.Elapsed.TotalSeconds, 1, 120);
+    }
+
+    [Fact]
+    public async Task ALoopReachesItsTimeLimitAndTheOthersRun()
+    {
+        Save("loop.ipynb", "int i = 0;", "while (true) { i++; }");
+        Save("fine.ipynb", "1 + 1");
+        var (code, output) = await Workbook("run", "loop.ipynb", "fine.ipynb", "--timeout-cell", "2", "--no-html");
+        Assert.Equal(1, code);
+        Assert.Contains("loop.ipynb, cell 2: the cell's time limit of 2 s was reached\n    while (true) { i++; }", output);
+        Assert.Matches(@"fine\.ipynb\s+1\s+[\d.]+\s+ok", output);
+        Assert.DoesNotContain("process", NotebookJson.Join(Notebook.Load(Path.Combine(_folder, "out", "loop.ipynb")).Cells[1].Outputs[^1]!["traceback"]));
     }
 
     [Fact]

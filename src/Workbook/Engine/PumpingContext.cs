@@ -1,6 +1,7 @@
 // Runs a cell and its continuations on the one thread that an interrupt can stop: what follows an `await` comes back here.
 // A cell that blocks on its own continuation (`task.Result`) would wait for itself forever; a watchdog hands the
-// continuation to the thread pool when this thread sleeps while work is queued.
+// continuation to the thread pool when this thread sleeps while work is queued. After an interrupt, what the cell was still
+// waiting for does not go on: it would change the state under the cells that follow.
 
 using System.Collections.Concurrent;
 
@@ -14,10 +15,10 @@ internal sealed class PumpingContext : SynchronizationContext
     private readonly Thread _thread = Thread.CurrentThread;
     private volatile bool _taking;
     private volatile bool _closed;
+    private volatile bool _interrupted;
 
     /// <summary>Runs the task that <paramref name="start"/> makes on this thread to its end.</summary>
-    /// <exception cref="OperationCanceledException">The interrupt came while the task waited for something: an abort stops code that
-    /// runs, and does not wake a thread that waits.</exception>
+    /// <exception cref="OperationCanceledException">The interrupt came while the task waited; the task is left where it is.</exception>
     public static Task<T> Run<T>(Func<Task<T>> start, CancellationToken interrupt)
     {
         var before = Current;
@@ -39,6 +40,7 @@ internal sealed class PumpingContext : SynchronizationContext
         }
         finally
         {
+            context._interrupted = interrupt.IsCancellationRequested;
             SetSynchronizationContext(before);
             context.Close();
         }
@@ -46,6 +48,8 @@ internal sealed class PumpingContext : SynchronizationContext
 
     public override void Post(SendOrPostCallback d, object? state)
     {
+        if (_closed && _interrupted)
+            return;
         if (_closed)
             ThreadPool.QueueUserWorkItem(_ => d(state));
         else
@@ -59,6 +63,8 @@ internal sealed class PumpingContext : SynchronizationContext
             d(state);
             return;
         }
+        if (_closed && _interrupted)
+            throw new OperationCanceledException("the cell was interrupted");
         using var done = new ManualResetEventSlim();
         Post(_ => { d(state); done.Set(); }, null);
         done.Wait();
@@ -73,11 +79,11 @@ internal sealed class PumpingContext : SynchronizationContext
             ThreadPool.QueueUserWorkItem(_ => work.Callback(work.State));
     }
 
-    /// <summary>What the cell left running without awaiting it goes on in the thread pool.</summary>
+    /// <summary>What the cell left running without awaiting it goes on in the thread pool, unless the cell was interrupted.</summary>
     private void Close()
     {
         _closed = true;
-        while (_queue.TryTake(out var work))
+        while (!_interrupted && _queue.TryTake(out var work))
             ThreadPool.QueueUserWorkItem(_ => work.Callback(work.State));
     }
 }

@@ -1,5 +1,6 @@
 // The chain of Roslyn submissions behind a session. A submission is compiled first; only what compiled becomes part of the
-// chain, so a compile error changes nothing. What a run assigned before it threw stays.
+// chain, so a compile error changes nothing. What a run assigned before it threw stays. What runs is the cell's text with
+// checks for an interrupt (LoopChecks); diagnostics are those of the text as it was written.
 
 using System.Collections.Immutable;
 using System.Text;
@@ -45,14 +46,33 @@ internal sealed class ScriptChain : IDisposable
             .WithMetadataResolver(ScriptMetadataResolver.Default.WithBaseDirectory(folder))
             .WithSourceResolver(ScriptSourceResolver.Default.WithBaseDirectory(folder));
         options = options.AddReferences(Dependencies(code, path, options));
-        var script = _state is null
-            ? CSharpScript.Create<object>(code, options, assemblyLoader: _loader)
-            : _state.Script.ContinueWith<object>(code, options);
-        var errors = script.Compile().Where(diagnostic => diagnostic.Severity == DiagnosticSeverity.Error).ToImmutableArray();
+        var written = Continue(code, options);
+        var script = WithChecks(written, options, folder);
+        var errors = Errors(script);
+        if (!errors.IsEmpty && script != written)
+            (script, errors) = (written, Errors(written)); // its author's places; and no check is worth a cell that does not compile
         if (errors.IsEmpty)
             _options = _options.WithReferences(options.MetadataReferences);
         return new Compiled(script, errors.IsEmpty && HasValue(script), errors);
     }
+
+    private Script<object> Continue(string code, ScriptOptions options) => _state is null
+        ? CSharpScript.Create<object>(code, options, assemblyLoader: _loader)
+        : _state.Script.ContinueWith<object>(code, options);
+
+    private Script<object> WithChecks(Script<object> written, ScriptOptions options, string folder)
+    {
+        var compilation = written.GetCompilation();
+        var tree = compilation.SyntaxTrees.Last();
+        string code = LoopChecks.Insert(tree, compilation.GetSemanticModel(tree));
+        bool loads = tree.GetCompilationUnitRoot().GetLoadDirectives().Any();
+        if (loads)
+            options = options.WithSourceResolver(new CheckedSources(folder, (CSharpParseOptions)tree.Options));
+        return loads || code.Length != written.Code.Length ? Continue(code, options) : written;
+    }
+
+    private static ImmutableArray<Diagnostic> Errors(Script script) =>
+        [.. script.Compile().Where(diagnostic => diagnostic.Severity == DiagnosticSeverity.Error)];
 
     /// <summary>Runs what compiled; the returned state carries the exception if the code threw.</summary>
     public Task<ScriptState<object>> Run(Compiled compiled) => _state is null

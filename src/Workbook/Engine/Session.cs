@@ -1,6 +1,5 @@
-// A notebook session in this process: cells run one after another on one thread of its own, under ControlledExecution, so
-// that an interrupt stops tight loops and endless awaits and the state of earlier cells survives. .NET aborts a thread only once:
-// after an interrupt the next cells get a new one.
+// A notebook session in this process: cells run one after another on one thread of its own. An interrupt stops a cell as
+// Interruption says, and the state survives; a thread that had to be aborted is replaced, for .NET aborts it only once.
 
 using System.Collections.Concurrent;
 using System.Diagnostics;
@@ -88,13 +87,13 @@ public sealed class Session : INotebookSession
 
     private void Work()
     {
-        while (_work.TryTake(out var action, Timeout.Infinite))
+        foreach (var action in _work.GetConsumingEnumerable())
         {
             action();
             if (!_threadIsSpent)
                 continue;
             _threadIsSpent = false;
-            ThreadPool.UnsafeQueueUserWorkItem(_ => _thread = StartThread(), null); // one that an aborted thread starts can't be aborted either
+            ThreadPool.UnsafeQueueUserWorkItem(_ => _thread = StartThread(), null); // one that an aborted thread starts is never aborted either
             return;
         }
     }
@@ -103,13 +102,16 @@ public sealed class Session : INotebookSession
     {
         var clock = Stopwatch.StartNew();
         CellError? error;
-        using (var token = CancellationTokenSource.CreateLinkedTokenSource(interrupt)) // ControlledExecution needs one that can be cancelled
-            error = Run(cell, token.Token, []);
+        using (var run = new CellRun(interrupt))
+        {
+            error = Run(cell, run, []);
+            _threadIsSpent = run.Abort.IsCancellationRequested;
+        }
         _flushNative();
         return new CellResult(error, clock.Elapsed);
     }
 
-    private CellError? Run(CellCode cell, CancellationToken interrupt, IReadOnlyList<string> importing)
+    private CellError? Run(CellCode cell, CellRun run, IReadOnlyList<string> importing)
     {
         string file = ErrorReport.FileName(Path.GetFullPath(cell.Path), cell.Number);
         var clock = Stopwatch.StartNew();
@@ -120,9 +122,9 @@ public sealed class Session : INotebookSession
             {
                 var error = segment switch
                 {
-                    Segment.Code code => RunCode(code.Text, file, interrupt),
+                    Segment.Code code => RunCode(code.Text, file, run),
                     Segment.Shown text => ShowText(text),
-                    Segment.Import import => RunImport(import, cell, interrupt, importing),
+                    Segment.Import import => RunImport(import, cell, run, importing),
                     _ => throw new UnreachableException(),
                 };
                 if (error is not null)
@@ -138,14 +140,14 @@ public sealed class Session : INotebookSession
         }
     }
 
-    private CellError? RunImport(Segment.Import import, CellCode from, CancellationToken interrupt, IReadOnlyList<string> importing)
+    private CellError? RunImport(Segment.Import import, CellCode from, CellRun run, IReadOnlyList<string> importing)
     {
         string path = Path.GetFullPath(import.File, Path.GetDirectoryName(Path.GetFullPath(from.Path))!);
         if (importing.Contains(path))
             throw new MagicException($"#!import: {path} imports itself", import.Line);
         foreach (var cell in FileCells.Read(path, import.Line))
         {
-            if (Run(cell, interrupt, [.. importing, path]) is { } error)
+            if (Run(cell, run, [.. importing, path]) is { } error)
                 return error;
         }
         return null;
@@ -157,27 +159,28 @@ public sealed class Session : INotebookSession
         return null;
     }
 
-    private CellError? RunCode(string code, string file, CancellationToken interrupt)
+    private CellError? RunCode(string code, string file, CellRun run)
     {
         _chain ??= new ScriptChain();
         _files.Add(file);
         var compiled = _chain.Compile(code, file);
         if (!compiled.Errors.IsEmpty)
             return ErrorReport.Compilation(compiled.Errors, file, code);
-        if (interrupt.IsCancellationRequested)
+        _files.UnionWith(compiled.Script.GetCompilation().SyntaxTrees.Select(tree => tree.FilePath)); // what it loaded
+        if (run.Interrupt.IsCancellationRequested)
             return Interrupted();
         ScriptState<object>? state = null;
         MimeBundle? value = null;
         Exception? thrown = null;
         try
         {
-            // Obsolete only as "may corrupt the process": the process is the session's own, and an interrupt is asked for by its user.
+            // Obsolete only as "may corrupt the process": the process is the session's own, and an abort is the step before ending it.
 #pragma warning disable SYSLIB0046
             ControlledExecution.Run(() =>
             {
                 try
                 {
-                    state = PumpingContext.Run(() => _chain.Run(compiled), interrupt).GetAwaiter().GetResult();
+                    state = PumpingContext.Run(() => _chain.Run(compiled), run.Interrupt).GetAwaiter().GetResult();
                     if (compiled.HasValue && state.Exception is null)
                         value = Formatter.Format(state.ReturnValue);
                 }
@@ -185,21 +188,17 @@ public sealed class Session : INotebookSession
                 {
                     thrown = error;
                 }
-            }, interrupt);
+            }, run.Abort);
 #pragma warning restore SYSLIB0046
         }
-        catch (OperationCanceledException) when (interrupt.IsCancellationRequested)
+        catch (OperationCanceledException error)
         {
-            _threadIsSpent = true;
-            return Interrupted();
+            thrown = error;
         }
-        _threadIsSpent |= interrupt.IsCancellationRequested;
-        if (interrupt.IsCancellationRequested && (state is null || state.Exception is OperationCanceledException))
-            return Interrupted();
         if (state is not null)
-            _chain.Accept(state);
+            _chain.Accept(state); // also of a cell that was interrupted: what it had assigned stays
         if ((thrown ?? state?.Exception) is { } exception)
-            return ErrorReport.Runtime(exception, file, code, _files.Contains);
+            return run.Interrupt.IsCancellationRequested ? Interrupted() : ErrorReport.Runtime(exception, file, code, _files.Contains);
         _flushNative();
         if (value is not null)
             _output?.Result(value);

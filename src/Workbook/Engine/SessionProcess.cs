@@ -71,6 +71,11 @@ public sealed class SessionProcess : INotebookSession
                     return message.Result!;
             }
         }
+        catch (ChannelClosedException) when (interrupt.IsCancellationRequested) // .NET's abort of a thread can end the process
+        {
+            const string text = "interrupted, and the cell could be stopped only with its process; restart to go on";
+            return new CellResult(new CellError(CellErrorKind.Interrupted, text, text, cell.Path, cell.Number), clock.Elapsed);
+        }
         catch (ChannelClosedException)
         {
             return Crashed(cell, clock.Elapsed);
