@@ -13,8 +13,15 @@ public sealed record AdaLoraConfig : AdapterConfig
     /// <summary>The average rank that the budget ends at.</summary>
     public long TargetRank { get; init; } = 8;
 
-    /// <summary>α: the scale is α/(directions kept + 1e-5).</summary>
+    /// <summary>α: the scale is α/(initial rank + 1e-5), whatever the budget leaves.</summary>
     public double Alpha { get; init; } = 16;
+
+    /// <summary>Which of a layer's initial directions a file holds, by the layer's path: PEFT leaves out those that the budget took away.
+    /// A layer that is not named has all of them.</summary>
+    public IReadOnlyDictionary<string, IReadOnlyList<bool>> RankPattern { get; init; } = new Dictionary<string, IReadOnlyList<bool>>();
+
+    /// <summary>r of the layer at that path.</summary>
+    public long RankOf(string path) => RankPattern.TryGetValue(path, out var kept) ? kept.Count(k => k) : InitialRank;
 
     internal static PeftMethod Peft { get; } = new("ADALORA", fields => new AdaLoraConfig
     {
@@ -23,7 +30,10 @@ public sealed record AdaLoraConfig : AdapterConfig
         Alpha = fields.Get("lora_alpha", 8.0),
         Dropout = fields.Get("lora_dropout", 0.0),
         Decomposed = fields.Get("use_dora", false),
+        RankPattern = fields.Lists<bool>("rank_pattern").ToDictionary(p => PathOf(p.Key), p => p.Value),
     });
+
+    private const string PatternSuffix = "lora_E";
 
     internal override string PeftType => Peft.Type;
 
@@ -34,6 +44,8 @@ public sealed record AdaLoraConfig : AdapterConfig
         fields["init_r"] = InitialRank;
         fields["lora_alpha"] = PeftFields.Number(Alpha);
         fields["lora_dropout"] = PeftFields.Real(Dropout);
+        fields["rank_pattern"] = RankPattern.Count == 0 ? null
+            : PeftFields.Object(RankPattern.ToDictionary(p => $"{p.Key}.{PatternSuffix}", p => p.Value), kept => new JsonArray([.. kept.Select(k => (JsonNode)k)]));
         fields["target_r"] = TargetRank;
         fields["use_dora"] = Decomposed;
     }
@@ -43,12 +55,23 @@ public sealed record AdaLoraConfig : AdapterConfig
         base.Validate();
         if (TargetRank < 1 || InitialRank < TargetRank)
             throw new ArgumentException($"the target rank must be at least 1 and at most the initial rank; they are {TargetRank} and {InitialRank}");
+        foreach (var (path, kept) in RankPattern)
+            if (kept.Count != InitialRank)
+                throw new ArgumentException($"the rank pattern of {path} has {kept.Count} entries; the initial rank is {InitialRank}");
         if (!double.IsFinite(Alpha)) throw new ArgumentException($"alpha must be a finite number; it is {Alpha}");
     }
 
     internal override Update CreateUpdate(string path, long inFeatures, long outFeatures, ScalarType dtype, Device device) =>
-        new SvdUpdate(inFeatures, outFeatures, InitialRank, Alpha, dtype, device);
+        new SvdUpdate(inFeatures, outFeatures, RankOf(path), Alpha, InitialRank, dtype, device);
 
     internal override IEnumerable<(string Name, long[] Shape)> TensorsOf(string path, long inFeatures, long outFeatures) =>
-        [("lora_A", [InitialRank, inFeatures]), ("lora_B", [outFeatures, InitialRank]), ("lora_E", [InitialRank, 1])];
+        [("lora_A", [RankOf(path), inFeatures]), ("lora_B", [outFeatures, RankOf(path)]), ("lora_E", [RankOf(path), 1])];
+
+    /// <summary>"model.layers.0.self_attn.q_proj.lora_E" to the layer's path.</summary>
+    private static string PathOf(string key)
+    {
+        const string Prefix = "base_model.model.";
+        if (key.StartsWith(Prefix, StringComparison.Ordinal)) key = key[Prefix.Length..];
+        return key.EndsWith("." + PatternSuffix, StringComparison.Ordinal) ? key[..^(PatternSuffix.Length + 1)] : key;
+    }
 }

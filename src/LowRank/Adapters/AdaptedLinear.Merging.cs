@@ -53,6 +53,39 @@ public sealed partial class AdaptedLinear
         merged.Clear();
     }
 
+    /// <summary>Puts an adapter's change into the weight for good and has the adapter begin anew: the output stays, a magnitude becomes the
+    /// new weight's (ReLoRA, arXiv 2307.05695).</summary>
+    public void Absorb(string name)
+    {
+        CheckAbsorb(name);
+        var adapter = Required(name);
+        using var grad = no_grad();
+        using var sum = adapter.Apply(Weight);
+        using var offset = MergedBias([adapter]);
+        RefuseNotFinite([adapter], sum, offset);
+        Weight.Assign(sum);
+        if (offset is not null) bias!.copy_(offset);
+        adapter.Update.Restart();
+        if (adapter.Magnitude is { } magnitude)
+        {
+            using var norm = Weight.RowNormSquared().sqrt();
+            magnitude.copy_(norm);
+        }
+        adapter.Absorbed++;
+    }
+
+    /// <summary>Throws if <see cref="Absorb"/> can't be done; changes nothing.</summary>
+    internal void CheckAbsorb(string name, string path = "the layer")
+    {
+        var adapter = Required(name);
+        RefuseWhileMerged($"put the adapter \"{name}\" into the weight for good");
+        if (!adapter.Update.CanRestart)
+            throw new ArgumentException(
+                $"the adapter \"{name}\" of {path} is a {adapter.Update.GetName()}, which can't begin anew when its change has gone into the weight; " +
+                "use Adapter.Lora, Adapter.Dora (not from W's own directions) or Adapter.Mora");
+        using var sum = MergedBias([adapter]);
+    }
+
     /// <summary>Throws if a merge would leave NaN or infinity; changes nothing.</summary>
     internal void CheckMerge()
     {

@@ -14,8 +14,12 @@ public sealed partial record LoraConfig
         ("monteclora_config", "null"), ("velora_config", "null"), ("kasa_config", "null"),
     ];
 
-    /// <summary>Initialisations that also change the base model's weights, which the file does not hold.</summary>
-    private static readonly string[] ChangingBase = ["pissa", "olora", "loftq", "corda", "lora_ga"];
+    /// <summary>PEFT's names of initialisations. Those that read W are computed again when a file is loaded.</summary>
+    private static readonly (string Name, LoraInit Init)[] Inits =
+        [("gaussian", LoraInit.Gaussian), ("orthogonal", LoraInit.Orthogonal), ("pissa", LoraInit.Pissa), ("olora", LoraInit.Olora)];
+
+    /// <summary>Initialisations that change the base model's weights in ways that can't be computed again from them.</summary>
+    private static readonly string[] ChangingBase = ["pissa_niter", "loftq", "corda", "lora_ga"];
 
     internal static PeftMethod Peft { get; } = new("LORA", ReadFields);
 
@@ -30,7 +34,7 @@ public sealed partial record LoraConfig
         fields["alpha_pattern"] = PeftFields.Object(AlphaPattern, PeftFields.Number);
         fields["ensure_weight_tying"] = false;
         fields["fan_in_fan_out"] = false;
-        fields["init_lora_weights"] = Init == LoraInit.Gaussian ? "gaussian" : true;
+        fields["init_lora_weights"] = Init == LoraInit.Kaiming ? true : Inits.First(i => i.Init == Init).Name;
         fields["loftq_config"] = new JsonObject();
         fields["lora_alpha"] = PeftFields.Number(Alpha);
         fields["lora_bias"] = Bias;
@@ -60,7 +64,7 @@ public sealed partial record LoraConfig
             Decomposed = fields.Get("use_dora", false),
             Bias = fields.Get("lora_bias", false),
             Dropout = fields.Get("lora_dropout", 0.0),
-            Init = init?.ToJsonString() == "\"gaussian\"" ? LoraInit.Gaussian : LoraInit.Kaiming,
+            Init = init?.GetValueKind() == JsonValueKind.String ? Inits.FirstOrDefault(i => i.Name == init.GetValue<string>()).Init : LoraInit.Kaiming,
             RankPattern = fields.Table<long>("rank_pattern"),
             AlphaPattern = fields.Table<double>("alpha_pattern"),
         };

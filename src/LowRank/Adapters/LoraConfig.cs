@@ -44,6 +44,8 @@ public sealed partial record LoraConfig : AdapterConfig
         base.Validate();
         foreach (var rank in RankPattern.Values.Prepend(Rank))
             if (rank < 1) throw new ArgumentException($"the rank must be at least 1; it is {rank}");
+        if (Init == LoraInit.Orthogonal && RankPattern.Values.Prepend(Rank).FirstOrDefault(rank => rank % 2 != 0) is > 0 and var odd)
+            throw new ArgumentException($"orthogonal initialisation halves the rank, which must be even; it is {odd}");
         foreach (var alpha in AlphaPattern.Values.Prepend(Alpha))
             if (!double.IsFinite(alpha)) throw new ArgumentException($"alpha must be a finite number; it is {alpha}");
         if (Bias && Decomposed)
@@ -54,6 +56,14 @@ public sealed partial record LoraConfig : AdapterConfig
 
     internal override Update CreateUpdate(string path, long inFeatures, long outFeatures, ScalarType dtype, Device device) =>
         new LowRankUpdate(inFeatures, outFeatures, RankOf(path), ScaleOf(path), Bias, Init, dtype, device);
+
+    internal override IReadOnlyList<Update> CreateUpdates(IReadOnlyList<(string Path, AdaptedLinear Layer)> targets)
+    {
+        var updates = base.CreateUpdates(targets);
+        if (Init.ReadsWeight())
+            foreach (var ((_, layer), update) in targets.Zip(updates)) ((LowRankUpdate)update).StartFrom(layer.Weight);
+        return updates;
+    }
 
     internal override IEnumerable<(string Name, long[] Shape)> TensorsOf(string path, long inFeatures, long outFeatures)
     {

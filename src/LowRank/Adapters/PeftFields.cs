@@ -36,6 +36,15 @@ internal sealed class PeftFields(JsonObject json, string path)
         _ => throw Bad($"\"{field}\" is not an object"),
     };
 
+    /// <summary>An object of lists, empty where it is missing.</summary>
+    public Dictionary<string, IReadOnlyList<T>> Lists<T>(string field) => json[field] switch
+    {
+        null => [],
+        JsonObject table => table.ToDictionary(p => p.Key, p => p.Value is JsonArray list
+            ? (IReadOnlyList<T>)[.. list.Select(n => Value<T>(n, field))] : throw Bad($"\"{field}\" holds something else than lists")),
+        _ => throw Bad($"\"{field}\" is not an object"),
+    };
+
     /// <summary>A list, or one value in its place; null where it is missing.</summary>
     public IReadOnlyList<T>? List<T>(string field) => json[field] switch
     {

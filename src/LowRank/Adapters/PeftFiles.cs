@@ -26,6 +26,9 @@ public static class PeftFiles
         if (layers[0].Adapter.Config is not { } config)
             throw new InvalidOperationException($"the adapter \"{name}\" was put on its layers by hand and has no " +
                 "configuration to save; use Adapt");
+        if (layers.Max(l => l.Adapter.Absorbed) is > 0 and var times)
+            throw new InvalidOperationException($"{times} restarts have put parts of the adapter \"{name}\" into the base model's weights, " +
+                "so the adapter alone is not what was trained. Merge it and save the model (Merge(keepOriginal: false), then Save)");
         Directory.CreateDirectory(folder);
         var shared = config.SharedTensorsOf([.. layers.Select(l => (l.Path, l.Layer))]).Select(t => t.Name).ToHashSet();
         SafeTensors.Save(Path.Combine(folder, FileName),

@@ -31,12 +31,15 @@ public static class Trainer
     {
         options ??= new();
         options.Validate();
+        TrainingPolicy.RefuseConflicts(options.Policies);
         foreach (var policy in options.Policies) policy.Begin(model, options);
         var trained = model.named_parameters().Where(p => p.parameter.requires_grad).Select(p => (Name: p.name, Parameter: p.parameter)).ToList();
         if (trained.Count == 0)
             throw new InvalidOperationException("nothing to train: no parameter has requires_grad. Add an adapter, or unfreeze the model");
         manual_seed(options.Seed);
-        using var optimizer = Optimizer(trained, options, out var factors);
+        var groups = Groups(trained, options, out var factors);
+        using var optimizer = optim.AdamW(groups, options.LearningRate, options.Beta1, options.Beta2, options.Epsilon);
+        var update = new TrainingUpdate(optimizer, groups);
         var progress = new TrainingProgress(options.Log, options.Steps);
         var steps = new List<StepMetrics>();
         var clock = Stopwatch.StartNew();
@@ -47,9 +50,8 @@ public static class Trainer
             for (long step = 0; step < options.Steps && !options.Cancellation.IsCancellationRequested; step++)
             {
                 var (before, seen) = (clock.Elapsed.TotalSeconds, tokens);
-                var rate = options.LearningRateAt(step);
-                foreach (var (group, factor) in optimizer.ParamGroups.Zip(factors))
-                    group.LearningRate = rate * factor;
+                var rate = options.Policies.Aggregate(options.LearningRateAt(step), (scheduled, policy) => policy.LearningRateAt(step, scheduled));
+                foreach (var (group, factor) in groups.Zip(factors)) group.LearningRate = rate * factor;
                 foreach (var policy in options.Policies) policy.BeforeStep(step);
                 var (mean, norm) = Step(step);
                 var speed = (tokens - seen) / (clock.Elapsed.TotalSeconds - before);
@@ -84,10 +86,14 @@ public static class Trainer
                     throw new TrainingDivergedException(step + 1, mean);
                 value.backward();
             }
+            update.Step = step;
+            foreach (var policy in options.Policies) policy.Penalty()?.backward();
             var (norm, bad) = Gradients.Clip(trained, options.MaxGradientNorm);
             if (bad is not null)
                 throw new TrainingDivergedException(step + 1, bad);
+            foreach (var policy in options.Policies) policy.BeforeUpdate(update);
             optimizer.step();
+            foreach (var policy in options.Policies) policy.AfterUpdate(update);
             return (mean, norm);
         }
 
@@ -99,17 +105,15 @@ public static class Trainer
     }
 
     /// <summary>Matrices decay, vectors (norms, biases, magnitudes) do not; a group for each learning rate that policies ask for.</summary>
-    private static AdamW Optimizer(
+    private static List<AdamW.ParamGroup> Groups(
         IEnumerable<(string Name, Parameter Parameter)> parameters, TrainingOptions options, out IReadOnlyList<double> factors)
     {
         var groups = parameters.GroupBy(p => (Decays: p.Parameter.ndim >= 2,
             Factor: options.Policies.Aggregate(1.0, (factor, policy) => factor * policy.LearningRateFactor(p.Name, p.Parameter)))).ToList();
         factors = [.. groups.Select(group => group.Key.Factor)];
-        return optim.AdamW(
-            groups.Select(group => new AdamW.ParamGroup(
-                group.Select(p => p.Parameter).ToList(), options.LearningRate * group.Key.Factor, options.Beta1, options.Beta2, options.Epsilon,
-                group.Key.Decays ? options.WeightDecay : 0)).ToList(),
-            options.LearningRate, options.Beta1, options.Beta2, options.Epsilon);
+        return [.. groups.Select(group => new AdamW.ParamGroup(
+            group.Select(p => p.Parameter).ToList(), options.LearningRate * group.Key.Factor, options.Beta1, options.Beta2, options.Epsilon,
+            group.Key.Decays ? options.WeightDecay : 0))];
     }
 
     private static IEnumerable<Batch> Endlessly(IEnumerable<Batch> data)

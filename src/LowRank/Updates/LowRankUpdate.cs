@@ -6,16 +6,6 @@ using static TorchSharp.torch;
 
 namespace LowRank;
 
-/// <summary>How A starts; B starts at 0, so ΔW does too.</summary>
-public enum LoraInit
-{
-    /// <summary>A uniform in ±1/√in (kaiming with a = √5, as PEFT and loralib do).</summary>
-    Kaiming,
-
-    /// <summary>A normal with standard deviation 1/r.</summary>
-    Gaussian,
-}
-
 /// <summary>ΔW = s·BA, and a trained bias on B if it was asked for.</summary>
 public sealed class LowRankUpdate : Update
 {
@@ -23,13 +13,14 @@ public sealed class LowRankUpdate : Update
     private readonly Parameter lora_A;
     private readonly Parameter lora_B;
     private readonly Parameter? lora_bias;
+    private LowRankUpdate? start;                       // −s·B₀A₀, if A and B began as a part of W
 
     /// <param name="inFeatures">Columns of ΔW.</param>
     /// <param name="outFeatures">Rows of ΔW.</param>
     /// <param name="rank">r; it may exceed in and out, which only wastes memory.</param>
     /// <param name="scale">s, what BA is multiplied with.</param>
     /// <param name="bias">Also train a bias on B; it is scaled like B.</param>
-    /// <param name="init">How A starts.</param>
+    /// <param name="init">How A and B start; one that reads W needs <see cref="StartFrom"/> too.</param>
     /// <param name="dtype">Of the trained tensors; torch's default if not given.</param>
     /// <param name="device">Where they lie; torch's default if not given.</param>
     public LowRankUpdate(long inFeatures, long outFeatures, long rank, double scale, bool bias = false,
@@ -37,17 +28,16 @@ public sealed class LowRankUpdate : Update
         : base(nameof(LowRankUpdate), inFeatures, outFeatures)
     {
         if (rank < 1) throw new ArgumentOutOfRangeException(nameof(rank), $"the rank must be at least 1; it is {rank}");
+        if (init == LoraInit.Orthogonal && rank % 2 != 0)
+            throw new ArgumentException($"orthogonal initialisation halves the rank, which must be even; it is {rank}");
         if (!double.IsFinite(scale))
             throw new ArgumentOutOfRangeException(nameof(scale), $"the scale must be a finite number; it is {scale}");
-        Rank = rank;
-        Scale = scale;
-        var a = empty(rank, inFeatures, dtype, device);
-        var bound = 1 / Math.Sqrt(inFeatures);
-        _ = init == LoraInit.Kaiming ? a.uniform_(-bound, bound) : a.normal_(0, 1.0 / rank);
-        lora_A = new Parameter(a);
-        lora_B = new Parameter(zeros(outFeatures, rank, dtype, device));
-        if (bias) lora_bias = new Parameter(zeros(outFeatures, dtype, device));
+        (Rank, Scale, Init) = (rank, scale, init);
+        lora_A = new Parameter(empty(rank, inFeatures, dtype, device));
+        lora_B = new Parameter(empty(outFeatures, rank, dtype, device));
+        if (bias) lora_bias = new Parameter(empty(outFeatures, dtype, device));
         RegisterComponents();
+        Restart();
     }
 
     public long Rank { get; }
@@ -64,6 +54,48 @@ public sealed class LowRankUpdate : Update
     /// <summary>The bias on B [out], before scaling, or null.</summary>
     public Parameter? Bias => lora_bias;
 
+    /// <summary>How A and B start, and begin anew.</summary>
+    public LoraInit Init { get; }
+
+    /// <summary>Are A's rows drawn orthonormal when it begins anew, whatever <see cref="Init"/> says (AsyLoRA)?</summary>
+    internal bool OrthonormalRows { get; set; }
+
+    /// <summary>What A and B were when they were taken from W; the update is their change since then. Null if they were drawn.</summary>
+    internal (Parameter A, Parameter B)? Start => start is null ? null : (start.lora_A, start.lora_B);
+
+    public override bool CanRestart => !Init.ReadsWeight();
+
+    public override void Restart()
+    {
+        using var grad = no_grad();
+        LoraStart.Draw(Init, lora_A, lora_B);
+        if (OrthonormalRows) LoraStart.OrthonormalRows(lora_A);
+        lora_bias?.zero_();
+    }
+
+    /// <summary>Takes A and B from W (<see cref="LoraInit.Pissa"/>, <see cref="LoraInit.Olora"/>). ΔW is s·(BA − B₀A₀) from then on: W itself
+    /// stays, so that switching off, removing and unmerging give back what was there; the papers keep W − s·B₀A₀ in its place.</summary>
+    internal void StartFrom(FrozenWeight weight)
+    {
+        if (Rank > Math.Min(InFeatures, OutFeatures))
+            throw new ArgumentException($"{Init} takes {Rank} directions from a weight [{OutFeatures}, {InFeatures}], which has fewer; lower the rank");
+        if (Init == LoraInit.Pissa && Scale <= 0) throw new ArgumentException($"PiSSA divides by the scale, which must be positive; it is {Scale}");
+        using var grad = no_grad();
+        using var dense = weight.Dequantize(FrozenWeight.Wide(weight.DataType));
+        var (a, b) = LoraStart.Leading(Init, dense, Rank, Scale);
+        using (a)
+        using (b)
+        {
+            lora_A.copy_(a);
+            lora_B.copy_(b);
+        }
+        start = new LowRankUpdate(InFeatures, OutFeatures, Rank, -Scale, dtype: lora_A.dtype, device: lora_A.device);
+        start.lora_A.copy_(lora_A);
+        start.lora_B.copy_(lora_B);
+        foreach (var parameter in start.parameters()) parameter.requires_grad = false;
+        register_module(nameof(start), start);
+    }
+
     public override IReadOnlyList<UpdateTensor> Tensors => lora_bias is null
         ? [new("lora_A.weight", lora_A), new("lora_B.weight", lora_B)]
         : [new("lora_A.weight", lora_A), new("lora_B.weight", lora_B), new("lora_B.bias", lora_bias)];
@@ -79,6 +111,13 @@ public sealed class LowRankUpdate : Update
         using var scaled = ScaledB(y.dtype);
         using var transposed = scaled.t();
         y.addmm_(reads!, transposed);                             // [n, r] x [r, out] -> [n, out]
+        if (start is not null)
+        {
+            using var a = start.TypedA(x.dtype);
+            using var at = a.t();
+            using var read = x.mm(at);                            // [n, in] x [in, r] -> [n, r]
+            start.AddTo(y, x, read);
+        }
         if (lora_bias is null) return;
         using var offset = Offset()!;
         y.add_(offset);
@@ -86,6 +125,14 @@ public sealed class LowRankUpdate : Update
 
     public override void Backward(UpdateGradients gradients)
     {
+        if (start is not null && gradients.Dx is { } dx)
+        {
+            using var b = start.ScaledB(dx.dtype);
+            using var between = empty([dx.shape[0], Rank], dx.dtype, dx.device);
+            gradients.DyTimes(b, between);                                      // [n, out] x [out, r] -> [n, r]
+            using var a = start.TypedA(dx.dtype);
+            dx.addmm_(between, a);                                              // [n, r] x [r, in] -> [n, in]
+        }
         if (gradients.ReadsGradient is { } dReads)
         {
             using var scaled = ScaledB(dReads.dtype);
@@ -112,20 +159,24 @@ public sealed class LowRankUpdate : Update
         using var grad = no_grad();
         using var a = lora_A.to(dtype);
         using var b = ScaledB(dtype);
-        return b.mm(a);                                                         // [out, r] x [r, in] -> [out, in]
+        var delta = b.mm(a);                                                    // [out, r] x [r, in] -> [out, in]
+        if (start is null) return delta;
+        using (delta) return start.AddedTo(delta);
     }
 
     public override Tensor AddedTo(Tensor dense)
     {
-        using var constant = lora_A.detach();
-        using var a = constant.to(dense.dtype);
+        using var a = TypedA(dense.dtype);
         using var b = ScaledB(dense.dtype);
-        return dense.addmm(b, a);                                               // [out, in] + [out, r] x [r, in]
+        var sum = dense.addmm(b, a);                                            // [out, in] + [out, r] x [r, in]
+        if (start is null) return sum;
+        using (sum) return start.AddedTo(sum);
     }
 
     /// <summary>‖W + sBA‖² = ‖W‖² + 2s·rowsum((W Aᵀ) ⊙ B) + s²·rowsum((B (A Aᵀ)) ⊙ B), without anything out×in.</summary>
     public override Tensor RowNormSquared(FrozenWeight weight)
     {
+        if (start is not null) return base.RowNormSquared(weight);
         var wide = FrozenWeight.Wide(weight.DataType);
         using var a = lora_A.to(wide);
         using var at = a.t();
@@ -164,6 +215,13 @@ public sealed class LowRankUpdate : Update
         using var length = linalg.vector_norm(sum, 2, [1]);
         using var exact = length.square();
         norm.index_copy_(0, rows, exact);
+    }
+
+    /// <summary>A [r, in] in the given type.</summary>
+    private Tensor TypedA(ScalarType dtype)
+    {
+        using var a = lora_A.detach();
+        return a.to(dtype);
     }
 
     /// <summary>s·B [out, r] in the given type.</summary>

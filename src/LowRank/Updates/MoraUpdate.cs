@@ -10,7 +10,7 @@ namespace LowRank;
 public sealed class MoraUpdate : Update
 {
     private readonly Parameter mora_M;
-    private readonly MoraMap map;
+    private MoraMap map;
 
     /// <param name="inFeatures">Columns of ΔW.</param>
     /// <param name="outFeatures">Rows of ΔW.</param>
@@ -31,7 +31,7 @@ public sealed class MoraUpdate : Update
     /// <summary>r̂, rows and columns of M.</summary>
     public long Side { get; }
 
-    public MoraOperator Operator { get; }
+    public MoraOperator Operator { get; private set; }
 
     /// <summary>M [r̂, r̂].</summary>
     public Parameter M => mora_M;
@@ -44,6 +44,31 @@ public sealed class MoraUpdate : Update
     {
         var side = (long)(Math.Sqrt((inFeatures + outFeatures) * (double)rank) + (roundsDown ? 0 : 0.5));
         return mapping == MoraOperator.Rotation ? Math.Max(2, side / 2 * 2) : Math.Max(1, side);
+    }
+
+    public override bool CanRestart => true;
+
+    public override void Restart()
+    {
+        using var grad = no_grad();
+        mora_M.zero_();
+    }
+
+    /// <summary>Changes to the sharing operator of the other order (ReMoRA). False for an operator that has no other order.</summary>
+    internal bool SwitchOperator()
+    {
+        var other = Operator switch
+        {
+            MoraOperator.Strided => MoraOperator.Contiguous,
+            MoraOperator.Contiguous => MoraOperator.Strided,
+            MoraOperator.ContiguousToStrided => MoraOperator.StridedToContiguous,
+            MoraOperator.StridedToContiguous => MoraOperator.ContiguousToStrided,
+            _ => Operator,
+        };
+        if (other == Operator) return false;
+        (Operator, map) = (other, MoraMap.Create(other, InFeatures, OutFeatures, Side));
+        DeltaChanged();
+        return true;
     }
 
     public override IReadOnlyList<UpdateTensor> Tensors => [new("mora_M", mora_M)];

@@ -1,6 +1,6 @@
-// AdaLoRA's form (arXiv 2303.10512, eq. 3): ΔW = s·P diag(λ) Q with P [out, r], Q [r, in], s = α/(directions kept + 1e-5) as its code
-// and PEFT's have it. λ starts at 0, P and Q normal with 0.02. Which directions are kept is a training policy's business: it zeroes
-// elements of λ and sets RanksKept; nothing here is cut, so a direction can return.
+// AdaLoRA's form (arXiv 2303.10512, eq. 3): ΔW = s·P diag(λ) Q with P [out, r], Q [r, in], s = α/(r + 1e-5) as its code and PEFT's
+// have it. λ starts at 0, P and Q normal with 0.02. Which directions are kept is a training policy's business (AdaLoraPolicy): it
+// zeroes elements of λ; nothing here is cut, so a direction can return, and s stays, so a cut changes nothing of what is kept.
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -14,19 +14,19 @@ public sealed class SvdUpdate : Update
     private readonly Parameter lora_A;
     private readonly Parameter lora_B;
     private readonly Parameter lora_E;
-    private long kept;
 
     /// <param name="inFeatures">Columns of ΔW.</param>
     /// <param name="outFeatures">Rows of ΔW.</param>
-    /// <param name="rank">r, before any budget.</param>
+    /// <param name="rank">r; 0 for a layer whose directions a budget had all taken away when it was saved.</param>
     /// <param name="alpha">α.</param>
+    /// <param name="scaleRank">The rank that the scale divides by, if the adapter was trained with more directions than are here.</param>
     /// <param name="dtype">Of the trained tensors; torch's default if not given.</param>
     /// <param name="device">Where they lie; torch's default if not given.</param>
-    public SvdUpdate(long inFeatures, long outFeatures, long rank, double alpha, ScalarType? dtype = null, Device? device = null)
+    public SvdUpdate(long inFeatures, long outFeatures, long rank, double alpha, long? scaleRank = null, ScalarType? dtype = null, Device? device = null)
         : base(nameof(SvdUpdate), inFeatures, outFeatures)
     {
-        if (rank < 1) throw new ArgumentOutOfRangeException(nameof(rank), $"the rank must be at least 1; it is {rank}");
-        (Rank, kept, Alpha) = (rank, rank, alpha);
+        if (rank < 0) throw new ArgumentOutOfRangeException(nameof(rank), $"the rank must not be negative; it is {rank}");
+        (Rank, Alpha, ScaleRank) = (rank, alpha, scaleRank ?? rank);
         lora_A = new Parameter(empty(rank, inFeatures, dtype, device).normal_(0, 0.02));
         lora_B = new Parameter(empty(outFeatures, rank, dtype, device).normal_(0, 0.02));
         lora_E = new Parameter(zeros(rank, 1, dtype, device));
@@ -37,21 +37,11 @@ public sealed class SvdUpdate : Update
 
     public double Alpha { get; }
 
-    /// <summary>Directions that the budget leaves this matrix; the scale divides by it. The caller that changes it also changes λ.</summary>
-    public long RanksKept
-    {
-        get => kept;
-        set
-        {
-            if (value < 0 || value > Rank)
-                throw new ArgumentOutOfRangeException(nameof(value), $"between 0 and {Rank} directions can be kept; asked for {value}");
-            kept = value;
-            DeltaChanged();
-        }
-    }
+    /// <summary>The rank at the start of training: what the scale divides by.</summary>
+    public long ScaleRank { get; }
 
     /// <summary>s.</summary>
-    public double Scale => Alpha / (RanksKept + 1e-5);
+    public double Scale => Alpha / (ScaleRank + 1e-5);
 
     /// <summary>P [out, r].</summary>
     public Parameter P => lora_B;

@@ -78,6 +78,12 @@ public abstract class Update(string name, long inFeatures, long outFeatures) : n
         return AddedTo(dense);
     }
 
+    /// <summary>Can it begin anew with ΔW = 0 (<see cref="Restart"/>)?</summary>
+    public virtual bool CanRestart => false;
+
+    /// <summary>Draws its tensors anew so that ΔW = 0 and the next step has a gradient: what ReLoRA does when ΔW has gone into W.</summary>
+    public virtual void Restart() => throw new NotSupportedException($"{GetName()} can't begin anew");
+
     /// <summary>Grows whenever something else than the tensors changes ΔW, as a rank that is set.</summary>
     private long revision;
 

@@ -22,16 +22,8 @@ public sealed class AsyLoraPolicy(string adapter = Adapter.DefaultName) : Traini
             if (update.Rank > update.InFeatures)
                 throw new ArgumentException($"{path} has {update.InFeatures} inputs: {update.Rank} rows of A can't be orthonormal; lower the rank");
             update.A.requires_grad = false;
-            if (update.B.count_nonzero().item<long>() == 0) Orthonormal(update.A);
+            update.OrthonormalRows = true;
+            if (update.B.count_nonzero().item<long>() == 0) update.Restart();
         }
-    }
-
-    private static void Orthonormal(Parameter a)
-    {
-        using var drawn = randn(a.shape[1], a.shape[0], ScalarType.Float32);
-        var (q, r) = linalg.qr(drawn);                                          // [in, r] = Q [in, r] R
-        using (q)
-        using (r)
-        using (var rows = q.t()) a.copy_(rows);
     }
 }

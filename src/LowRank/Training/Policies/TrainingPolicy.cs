@@ -1,4 +1,7 @@
-// What trains at a step: the fourth axis. A policy watches the trainer's steps; layers and updates do not know it.
+// What trains at a step: the fourth axis. A policy watches the trainer's steps; layers and updates do not know it. The trainer asks
+// all policies in their order at each of these moments:
+//
+//   Begin, then for each step:  LearningRateAt, BeforeStep, forward and backward, Penalty, clipping, BeforeUpdate, AdamW, AfterUpdate
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -8,15 +11,39 @@ namespace LowRank;
 /// <summary>A rule that the <see cref="Trainer"/> follows beside its options.</summary>
 public abstract class TrainingPolicy
 {
+    /// <summary>Why this policy can't go together with another one, as a sentence, or null.</summary>
+    public virtual string? Conflict(TrainingPolicy other) =>
+        GetType() == other.GetType() ? $"{GetType().Name} is there twice; give one of them" : null;
+
     /// <summary>Before the first step. Throws with a sentence where the policy makes no sense for the model.</summary>
     public virtual void Begin(nn.Module model, TrainingOptions options) { }
 
     /// <summary>What the learning rate of a parameter is multiplied with, for the whole run.</summary>
     public virtual double LearningRateFactor(string name, Parameter parameter) => 1;
 
+    /// <summary>The learning rate of a step, counted from 0, in place of the schedule's.</summary>
+    public virtual double LearningRateAt(long step, double scheduled) => scheduled;
+
     /// <summary>Before the forward pass of a step, counted from 0.</summary>
     public virtual void BeforeStep(long step) { }
 
+    /// <summary>A scalar that this step's loss has added, or null. It is not part of the loss that the metrics show.</summary>
+    public virtual Tensor? Penalty() => null;
+
+    /// <summary>When the gradients are complete and clipped; AdamW comes next.</summary>
+    public virtual void BeforeUpdate(TrainingUpdate update) { }
+
+    /// <summary>When the optimizer has changed the parameters; the gradients are still there.</summary>
+    public virtual void AfterUpdate(TrainingUpdate update) { }
+
     /// <summary>After the last step, however the run ended.</summary>
     public virtual void End() { }
+
+    /// <summary>All of them, in pairs, before anything is changed.</summary>
+    internal static void RefuseConflicts(IReadOnlyList<TrainingPolicy> policies)
+    {
+        for (var i = 0; i < policies.Count; i++)
+            for (var j = 0; j < policies.Count; j++)
+                if (i != j && policies[i].Conflict(policies[j]) is { } sentence) throw new ArgumentException(sentence);
+    }
 }

@@ -1,0 +1,79 @@
+// ReLoRA (arXiv 2307.05695): every N steps ΔW goes into W for good, A is drawn anew and B is 0 again, the optimizer forgets A's and B's
+// moments (or most of them), and the learning rate begins at 0 and rises back into its cosine ("jagged cosine"). After k restarts
+// rank(W_T − W_0) ≤ (k + 1)·r. ReMoRA (arXiv 2405.12130, section 4.2) does it with MoRA's M and switches the sharing operator each time.
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace LowRank;
+
+/// <summary>Restarts a low-rank or MoRA adapter while it trains; its magnitude, if it has one, goes on.</summary>
+/// <param name="every">N, steps between restarts.</param>
+/// <param name="warmup">Steps over which the learning rate rises from 0 after a restart.</param>
+/// <param name="forget">The share of the moments that is set to 0, the smallest first: 1 all of them, 0.9 as in the paper's best runs.</param>
+/// <param name="switchOperator">For MoRA with a sharing operator: change to the other order at each restart (ReMoRA).</param>
+/// <param name="adapter">The adapter's name.</param>
+public sealed class ReLoraPolicy(
+    long every, long warmup = 10, double forget = 1, bool switchOperator = true, string adapter = Adapter.DefaultName) : TrainingPolicy
+{
+    private IReadOnlyList<(string Path, AdaptedLinear Layer, LinearAdapter Adapter)> layers = [];
+    private TrainingOptions options = new();
+
+    /// <summary>Restarts so far.</summary>
+    public int Restarts { get; private set; }
+
+    public override string? Conflict(TrainingPolicy other) => base.Conflict(other) ?? other switch
+    {
+        DyLoraPolicy => "ReLoRA puts ΔW into the weight, where it is the same at every rank; DyLoRA trains one ΔW for each rank. Leave out one of them",
+        AdaLoraPolicy => "ReLoRA draws directions anew; AdaLoRA weighs the same directions over the whole run. Leave out one of them",
+        _ => null,
+    };
+
+    public override void Begin(nn.Module model, TrainingOptions options)
+    {
+        if (every < 1) throw new ArgumentException($"the steps between restarts must be at least 1; they are {every}");
+        if (warmup < 0 || warmup >= every) throw new ArgumentException($"the warm-up after a restart must be shorter than the {every} steps between restarts; it is {warmup}");
+        if (forget is not (>= 0 and <= 1)) throw new ArgumentException($"the share of the moments to forget must lie between 0 and 1; it is {forget}");
+        (this.options, Restarts) = (options, 0);
+        layers = model.RequiredLayersOf(adapter);
+        foreach (var (path, layer, one) in layers)
+        {
+            if (!one.IsActive) throw new InvalidOperationException($"the adapter \"{adapter}\" is not active; call SetAdapter first");
+            layer.CheckAbsorb(adapter, path);
+        }
+    }
+
+    /// <summary>The jagged cosine: after a restart from 0 to where the schedule is when the warm-up is over.</summary>
+    public override double LearningRateAt(long step, double scheduled)
+    {
+        var since = step % every;
+        return step < every || since >= warmup ? scheduled : options.LearningRateAt(step - since + warmup) * since / warmup;
+    }
+
+    public override void AfterUpdate(TrainingUpdate update)
+    {
+        if ((update.Step + 1) % every != 0 || update.Step + 1 >= options.Steps) return;
+        using var scope = NewDisposeScope();
+        using var grad = no_grad();
+        foreach (var (_, layer, one) in layers)
+        {
+            layer.Absorb(adapter);
+            if (switchOperator && one.Update is MoraUpdate mora && mora.SwitchOperator() && one.Config is MoraConfig config)
+                one.Config = config with { Operator = mora.Operator };
+            foreach (var tensor in one.Update.Tensors)
+                if (update.MomentsOf(tensor.Value) is var (first, second))
+                {
+                    Forget(first);
+                    Forget(second);
+                }
+        }
+        Restarts++;
+    }
+
+    private void Forget(Tensor moment)
+    {
+        var count = (long)(forget * moment.numel());
+        if (count == 0) return;
+        var size = moment.abs().flatten();
+        moment.masked_fill_(moment.abs().le(size.kthvalue(count, 0).values), 0);
+    }
+}

@@ -1,0 +1,251 @@
+// ReLoRA, ReMoRA and LoRA-FA: their claims, and PEFT's trajectory.
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace LowRank.Tests.Training;
+
+public sealed class RestartTests : IDisposable
+{
+    private readonly DisposeScope scope = NewDisposeScope();
+
+    public RestartTests() => manual_seed(5);
+
+    public void Dispose() => scope.Dispose();
+
+    private static CausalLm Model() => new(new LlamaConfig
+    {
+        VocabularySize = 30, HiddenSize = 16, IntermediateSize = 24, Layers = 2, Heads = 2, KeyValueHeads = 1,
+    }, seed: 3);
+
+    private static Batch Data(long step)
+    {
+        using var generator = new Generator((ulong)step % 3 + 1);
+        return new(randint(0, 30, [4, 8], dtype: ScalarType.Int64, generator: generator));
+    }
+
+    public static TheoryData<string> Methods => new("LoRA", "DoRA", "orthogonal LoRA", "MoRA");
+
+    private static AdapterConfig Config(string method) => method switch
+    {
+        "LoRA" => Adapter.Lora(rank: 2),
+        "DoRA" => Adapter.Dora(rank: 2),
+        "orthogonal LoRA" => Adapter.Lora(rank: 2, init: LoraInit.Orthogonal),
+        _ => Adapter.Mora(rank: 2, MoraOperator.Strided),
+    };
+
+    [Theory, MemberData(nameof(Methods))]
+    public void ARestartLeavesTheOutputAndTheNextStepHasAGradient(string method)
+    {
+        var layer = new AdaptedLinear(9, 7, hasBias: true, ScalarType.Float64);
+        layer.Adapt(Config(method));
+        var adapter = layer.Adapters[0];
+        using (no_grad()) foreach (var (_, value) in adapter.Tensors) value.add_(randn_like(value).mul_(0.3));
+        var x = randn(5, 9, ScalarType.Float64);
+        var before = layer.forward(x).detach();
+        layer.Absorb(Adapter.DefaultName);
+        Golden.Close(before, layer.forward(x), 1e-12, "after the restart");
+        layer.EnableAdapters(false);
+        Golden.Close(before, layer.forward(x), 1e-12, "the weight alone");
+        layer.EnableAdapters();
+        // Never A = B = 0, from which no step would ever lead away.
+        layer.forward(x).square().sum().backward();
+        Assert.Contains(adapter.Update.Tensors, t => t.Value.grad!.abs().max().item<double>() > 0);
+    }
+
+    [Fact]
+    public void RankGrowsByROnceARestartAndNoMore()
+    {
+        using var model = Model();
+        var before = model.LinearLayers().ToDictionary(l => l.Path, l => l.Layer.Weight.Dequantize().clone());
+        model.Adapt(Adapter.Lora(rank: 2), "q_proj|down_proj");
+        var policy = new ReLoraPolicy(every: 10, warmup: 2);
+        Trainer.Fit(model, Data, new() { Steps = 40, LearningRate = 2e-2, Log = null, Policies = [policy] });
+        Assert.Equal(3, policy.Restarts);
+        foreach (var (path, layer, _) in model.LayersOf("default"))
+        {
+            var total = layer.Weight.Dequantize() + layer.Delta("default") - before[path];
+            var values = Ranks.SingularValues(total);
+            Assert.True(values[8] < 1e-4 * values[0], $"{path}: rank above (k + 1)·r");
+            Assert.True(values[7] > 1e-3 * values[0], $"{path}: {string.Join(' ', values)}");
+        }
+        Assert.Contains("3 restarts have put parts of the adapter",
+            Assert.Throws<InvalidOperationException>(() => model.SaveAdapter("nowhere")).Message);
+    }
+
+    [Theory, MemberData(nameof(Methods))]
+    public void ARunWithRestartsGoesOnWhereItWas(string method)
+    {
+        using var model = Model();
+        model.Adapt(Config(method));
+        var policy = new ReLoraPolicy(every: 8, warmup: 2);
+        var run = Trainer.Fit(model, Data, new() { Steps = 32, LearningRate = 1e-2, Log = null, Policies = [policy] });
+        var rise = run.Steps.Zip(run.Steps.Skip(1), (a, b) => b.Loss - a.Loss).Max();
+        Assert.True(run.Steps.TakeLast(6).Average(s => s.Loss) < run.Steps.Take(6).Average(s => s.Loss));
+        Assert.InRange(rise, double.MinValue, 0.5);
+    }
+
+    [Fact]
+    public void TheLearningRateIsAJaggedCosine()
+    {
+        var options = new TrainingOptions { Steps = 100, WarmupSteps = 5, LearningRate = 1 };
+        using var model = Model();
+        model.Adapt(Adapter.Lora(rank: 2), "q_proj");
+        var policy = new ReLoraPolicy(every: 25, warmup: 5);
+        policy.Begin(model, options);
+        double At(long step) => policy.LearningRateAt(step, options.LearningRateAt(step));
+        for (var step = 0; step < 25; step++) Assert.Equal(options.LearningRateAt(step), At(step));
+        foreach (var restart in new[] { 25, 50, 75 })
+        {
+            Assert.Equal(0, At(restart));
+            for (var i = 0; i < 5; i++) Assert.Equal(options.LearningRateAt(restart + 5) * i / 5, At(restart + i), 12);
+            for (var i = 5; i < 25; i++) Assert.Equal(options.LearningRateAt(restart + i), At(restart + i));
+        }
+    }
+
+    [Theory, InlineData(1.0), InlineData(0.9), InlineData(0.0)]
+    public void TheOptimizerForgetsTheSmallestMoments(double forget)
+    {
+        using var model = Model();
+        model.Adapt(Adapter.Dora(rank: 2), "q_proj");
+        var layers = model.LayersOf("default");
+        var parameters = layers.SelectMany(l => l.Adapter.parameters()).ToList();
+        var group = new TorchSharp.Modules.AdamW.ParamGroup(parameters);
+        using var optimizer = optim.AdamW([group]);
+        var update = new TrainingUpdate(optimizer, [group]) { Step = 4 };
+        foreach (var p in parameters)
+            using (no_grad()) update.MomentsOf(p)!.Value.First.normal_();
+        var before = parameters.Select(p => update.MomentsOf(p)!.Value.First.clone()).ToList();
+        var policy = new ReLoraPolicy(every: 5, warmup: 0, forget: forget);
+        policy.Begin(model, new() { Steps = 10 });
+        policy.AfterUpdate(update);
+        foreach (var (p, old) in parameters.Zip(before))
+        {
+            var moment = update.MomentsOf(p)!.Value.First;
+            var left = moment.ne(0);
+            if (p.ndim == 1)
+            {
+                Assert.True(moment.eq(old).all().item<bool>());                 // the magnitude goes on
+                continue;
+            }
+            Assert.Equal(p.numel() - (long)(forget * p.numel()), left.sum().item<long>());
+            Assert.True(moment.masked_select(left).eq(old.masked_select(left)).all().item<bool>());
+            if (forget == 0.9)
+                Assert.True(old.abs().masked_select(left).min().item<float>() > old.abs().masked_select(left.logical_not()).max().item<float>());
+        }
+    }
+
+    [Theory, InlineData(MoraOperator.Strided, MoraOperator.Contiguous), InlineData(MoraOperator.StridedToContiguous, MoraOperator.ContiguousToStrided),
+        InlineData(MoraOperator.Rotation, MoraOperator.Rotation)]
+    public void ReMoraSwitchesTheSharingOperatorAtEachRestart(MoraOperator first, MoraOperator second)
+    {
+        using var model = Model();
+        model.Adapt(Adapter.Mora(rank: 2, first), "q_proj");
+        List<MoraOperator> seen = [];
+        Trainer.Fit(model, Data, new()
+        {
+            Steps = 9, Log = null, Policies = [new ReLoraPolicy(every: 3, warmup: 1)],
+            OnStep = step => seen.Add(((MoraUpdate)model.LayersOf("default")[0].Adapter.Update).Operator),
+        });
+        Assert.Equal([first, first, second, second, second, first, first, first, first], seen);
+        Assert.All(model.LayersOf("default"), l => Assert.Equal(first, ((MoraConfig)l.Adapter.Config!).Operator));
+    }
+
+    [Fact]
+    public void AsyLoraWithRestartsDrawsOrthonormalRowsEachTime()
+    {
+        using var model = Model();
+        model.Adapt(Adapter.Lora(rank: 3), "q_proj");
+        List<Tensor> drawn = [];
+        Trainer.Fit(model, Data, new()
+        {
+            Steps = 12, LearningRate = 1e-2, Log = null, Policies = [new AsyLoraPolicy(), new ReLoraPolicy(every: 6, warmup: 1)],
+            OnStep = _ => drawn.Add(((LowRankUpdate)model.LayersOf("default")[0].Adapter.Update).A.detach().clone().DetachFromDisposeScope()),
+        });
+        Assert.All(drawn, a => Golden.Close(eye(3), a.mm(a.t()), 1e-5, "A Aᵀ"));
+        Assert.False(drawn[0].eq(drawn[^1]).any().item<bool>());
+        drawn.ForEach(a => a.Dispose());
+    }
+
+    [Fact]
+    public void LoraFaFollowsPeftsTrajectory()
+    {
+        var fixture = Golden.Fixtures.Single(f => f.Method == "lorafa");
+        var t = fixture.Load();
+        var layer = new AdaptedLinear(t["base.weight"].shape[1], t["base.weight"].shape[0], hasBias: true);
+        layer.load_state_dict(new() { ["weight"] = t["base.weight"], ["bias"] = t["base.bias"] });
+        layer.Adapt(Adapter.Lora(fixture.Hyper("r", 0L), fixture.Hyper("lora_alpha", 0.0)));
+        var update = (LowRankUpdate)layer.Find("default")!.Update;
+        using (no_grad())
+        {
+            update.A.copy_(t["start.lora_A"]);
+            update.B.copy_(t["start.lora_B"]);
+        }
+        var losses = fixture.Entry["losses"]!.AsArray().Select(l => l!.GetValue<double>()).ToList();
+        Trainer.Fit(layer, _ => (layer.forward(t["x"]) - t["target"]).square().mean(), _ => new(zeros(1, 1, ScalarType.Int64)), new()
+        {
+            Steps = losses.Count, LearningRate = fixture.Hyper("lr", 0.0), FinalLearningRatePart = 1, WarmupSteps = 0, Log = null,
+            WeightDecay = fixture.Hyper("weight_decay", 0.0), Epsilon = fixture.Hyper("eps", 0.0), MaxGradientNorm = double.PositiveInfinity,
+            Policies = [new LoraFaPolicy()],
+            OnStep = step =>
+            {
+                Assert.Equal(losses[(int)step.Step - 1], step.Loss, 1e-5 * losses[0]);
+                Assert.True(update.A.eq(t["start.lora_A"]).all().item<bool>());
+                Golden.Close(t[$"step{step.Step - 1}.lora_B"], update.B, 1e-5, $"B after step {step.Step}");
+            },
+        });
+    }
+
+    [Fact]
+    public void LoraFasGradientIsTheLeastSquaresOneThroughA()
+    {
+        // What a step along it does to ΔW = s·BA is the projection of the dense gradient G onto A's rows: s·(∇B')A·s = G A⁺A.
+        var layer = new AdaptedLinear(9, 7, dtype: ScalarType.Float64);
+        layer.Adapt(Adapter.Lora(rank: 3, alpha: 6));
+        var update = (LowRankUpdate)layer.Adapters[0].Update;
+        var policy = new LoraFaPolicy();
+        policy.Begin(layer, new());
+        var (x, probe) = (randn(5, 9, ScalarType.Float64), randn(5, 7, ScalarType.Float64));
+        (layer.forward(x) * probe).sum().backward();
+        using var _ = no_grad();
+        var dense = probe.t().mm(x);
+        policy.BeforeUpdate(new(optim.AdamW([new TorchSharp.Modules.AdamW.ParamGroup([update.B])]), []));
+        var projected = dense.mm(linalg.pinv(update.A)).mm(update.A);
+        Golden.Close(projected, update.B.grad!.mm(update.A).mul(update.Scale), 1e-6, "s·∇B A");
+    }
+
+    [Fact]
+    public void CombinationsThatMakeNoSenseAreRefusedInAnyOrder()
+    {
+        using var model = Model();
+        model.Adapt(Adapter.Lora());
+        void Refused(string part, params TrainingPolicy[] policies)
+        {
+            foreach (var order in new[] { policies, [.. policies.Reverse()] })
+                Assert.Contains(part, Assert.Throws<ArgumentException>(() => Trainer.Fit(model, Data, new() { Steps = 9, Log = null, Policies = order })).Message);
+        }
+        Refused("AsyLoRA freezes A", new AsyLoraPolicy(), new LoraPlusPolicy());
+        Refused("LoRA-FA freezes A", new LoraFaPolicy(), new LoraPlusPolicy());
+        Refused("the same at every rank", new ReLoraPolicy(3, 1), new DyLoraPolicy());
+        Refused("draws directions anew", new ReLoraPolicy(3, 1), new AdaLoraPolicy());
+        Refused("LoraPlusPolicy is there twice", new LoraPlusPolicy(), new LoraPlusPolicy());
+        Refused("shorter than the 3 steps", new ReLoraPolicy(every: 3, warmup: 3));
+        Refused("must lie between 0 and 1", new ReLoraPolicy(every: 3, warmup: 1, forget: 2));
+        Assert.True(((LowRankUpdate)model.LayersOf("default")[0].Adapter.Update).A.requires_grad);
+        using var vera = Model();
+        vera.Adapt(Adapter.Vera(rank: 4), "q_proj");
+        Assert.Contains("is a VeraUpdate, which can't begin anew", Assert.Throws<ArgumentException>(
+            () => Trainer.Fit(vera, Data, new() { Steps = 9, Log = null, Policies = [new ReLoraPolicy(3, 1)] })).Message);
+    }
+
+    [Fact]
+    public void LoraPlusAndReLoraGoTogether()
+    {
+        using var model = Model();
+        model.Adapt(Adapter.Dora(rank: 2));
+        var run = Trainer.Fit(model, Data, new()
+        {
+            Steps = 30, LearningRate = 1e-3, Log = null, Policies = [new LoraPlusPolicy(ratio: 8), new ReLoraPolicy(every: 10, warmup: 2)],
+        });
+        Assert.True(run.Steps.TakeLast(6).Average(s => s.Loss) < run.Steps.Take(6).Average(s => s.Loss));
+    }
+}
