@@ -34,11 +34,11 @@ internal abstract class MoraMap
 {
     public static MoraMap Create(MoraOperator mapping, long inFeatures, long outFeatures, long side) => mapping switch
     {
-        MoraOperator.Truncation => new MoraSharing(MoraSlots.First(inFeatures, side), MoraSlots.First(outFeatures, side)),
-        MoraOperator.Strided => new MoraSharing(MoraSlots.Strided(inFeatures, side, fills: true), MoraSlots.Strided(outFeatures, side, fills: false)),
-        MoraOperator.Contiguous => new MoraSharing(MoraSlots.Contiguous(inFeatures, side), MoraSlots.Contiguous(outFeatures, side)),
-        MoraOperator.ContiguousToStrided => new MoraSharing(MoraSlots.Contiguous(inFeatures, side), MoraSlots.Strided(outFeatures, side, fills: false)),
-        MoraOperator.StridedToContiguous => new MoraSharing(MoraSlots.Strided(inFeatures, side, fills: true), MoraSlots.Contiguous(outFeatures, side)),
+        MoraOperator.Truncation => new MoraSharing(new FirstSlots(inFeatures, side), new FirstSlots(outFeatures, side)),
+        MoraOperator.Strided => new MoraSharing(new StridedSlots(inFeatures, side, fills: true), new StridedSlots(outFeatures, side, fills: false)),
+        MoraOperator.Contiguous => new MoraSharing(new ContiguousSlots(inFeatures, side), new ContiguousSlots(outFeatures, side)),
+        MoraOperator.ContiguousToStrided => new MoraSharing(new ContiguousSlots(inFeatures, side), new StridedSlots(outFeatures, side, fills: false)),
+        MoraOperator.StridedToContiguous => new MoraSharing(new StridedSlots(inFeatures, side, fills: true), new ContiguousSlots(outFeatures, side)),
         MoraOperator.Decoupling => new MoraPieces(inFeatures, outFeatures, side, rotates: false),
         MoraOperator.Rotation => new MoraPieces(inFeatures, outFeatures, side, rotates: true),
         _ => throw new ArgumentOutOfRangeException(nameof(mapping), $"there is no operator {mapping}"),
@@ -55,9 +55,15 @@ internal abstract class MoraMap
 
     /// <summary>The transpose of <see cref="Expand"/>: [n, out] to [n k, r̂].</summary>
     public abstract Tensor ExpandBack(Tensor gradient);
+
+    /// <summary>∂L/∂M [r̂, r̂] from the output's gradient dy [n, out] and x [n, in].</summary>
+    public abstract Tensor Gradient(Tensor dy, Tensor x);
+
+    /// <summary>dense [out, in] += ΔW for an M [r̂, r̂].</summary>
+    public abstract void AddDelta(Tensor m, Tensor dense);
 }
 
-/// <summary>Truncation and sharing: each feature belongs to one of M's r̂ slots (k = 1).</summary>
+/// <summary>Truncation and sharing: each feature belongs to M's r̂ slots (k = 1), ΔW = S_out M S_inᵀ.</summary>
 internal sealed class MoraSharing(MoraSlots inputs, MoraSlots outputs) : MoraMap
 {
     public override Tensor Compress(Tensor x) => inputs.Sum(x);
@@ -67,4 +73,21 @@ internal sealed class MoraSharing(MoraSlots inputs, MoraSlots outputs) : MoraMap
     public override Tensor Expand(Tensor product) => outputs.Spread(product);
 
     public override Tensor ExpandBack(Tensor gradient) => outputs.Sum(gradient);
+
+    public override Tensor Gradient(Tensor dy, Tensor x)
+    {
+        using var collected = outputs.Sum(dy);                                  // [n, out] -> [n, r̂]
+        using var compressed = inputs.Sum(x);                                   // [n, in] -> [n, r̂]
+        using var transposed = collected.t();
+        return transposed.mm(compressed);                                       // [r̂, n] x [n, r̂]
+    }
+
+    public override void AddDelta(Tensor m, Tensor dense)
+    {
+        using var columns = inputs.Spread(m);                                   // [r̂, r̂] -> [r̂, in]
+        using var turned = columns.t();
+        using var spread = outputs.Spread(turned);                              // [in, r̂] -> [in, out]
+        using var delta = spread.t();
+        dense.add_(delta);
+    }
 }

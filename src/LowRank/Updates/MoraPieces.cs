@@ -67,6 +67,55 @@ internal sealed class MoraPieces : MoraMap
         return sum.view(-1, side);
     }
 
+    /// <summary>What each piece's product with its x gives of M, turned when it is small: n tokens are read where they lie.</summary>
+    public override Tensor Gradient(Tensor dy, Tensor x)
+    {
+        using var wide = zeros([side, Width], dy.dtype, dy.device);             // piece p's share of M in its columns
+        foreach (var (output, rows, input, column, columns) in Blocks())
+        {
+            using var left = dy.narrow(1, output, rows);
+            using var leftT = left.t();
+            using var right = x.narrow(1, input, columns);
+            using var part = wide.narrow(0, 0, rows);
+            using var place = part.narrow(1, column, columns);
+            place.addmm_(leftT, right);                                         // [rows, n] x [n, columns], at most [r̂, r̂]
+        }
+        using var cut = wide.view(side, pieces, side);
+        using var turned = Turn(cut, 1);
+        return turned.sum(1L);
+    }
+
+    public override void AddDelta(Tensor m, Tensor dense)
+    {
+        using var single = m.unsqueeze(1);
+        using var same = single.expand(side, pieces, side);
+        using var turned = Turn(same, -1);                                      // M R_p, p by p
+        using var wide = turned.reshape(side, Width);
+        foreach (var (output, rows, input, column, columns) in Blocks())
+        {
+            using var outputs = dense.narrow(0, output, rows);
+            using var place = outputs.narrow(1, input, columns);
+            using var from = wide.narrow(0, 0, rows);
+            using var block = from.narrow(1, column, columns);
+            place.add_(block);
+        }
+    }
+
+    /// <summary>The blocks of ΔW that are not 0: rows from output and columns from input, taken from the first rows and from a column of
+    /// M beside M beside M …, one for each piece.</summary>
+    private IEnumerable<(long Output, long Rows, long Input, long Column, long Columns)> Blocks()
+    {
+        for (long piece = 0; piece < pieces; piece++)
+            for (var output = piece * side; output < outFeatures; output += Width)
+                for (var position = piece * side; position < (piece + 1) * side;)
+                {
+                    var input = position % inFeatures;                          // filling begins at x's first values again
+                    var columns = Math.Min((piece + 1) * side - position, inFeatures - input);
+                    yield return (output, Math.Min(side, outFeatures - output), input, position, columns);
+                    position += columns;
+                }
+    }
+
     /// <summary>[n, in] to [n, k r̂], filled up with the first values, again and again if r̂ is more than twice in.</summary>
     private Tensor Fill(Tensor x)
     {

@@ -1,84 +1,134 @@
-// Which of M's slots a feature belongs to: a 0/1 matrix S [features, r̂]. Sum is x S, Spread is h Sᵀ. Where the features are a
-// multiple of the slots, both are views and sums; otherwise products with S.
+// Which of M's r̂ slots a feature belongs to, as a pair of maps that need no matrix: Sum [n, features] to [n, r̂] adds up each slot's
+// features, Spread [n, r̂] to [n, features] gives each feature its slot's value. Each is the other's transpose.
 using static TorchSharp.torch;
 
 namespace LowRank;
 
-/// <summary>Features shared out to slots.</summary>
-internal sealed class MoraSlots
+/// <summary>Features shared out to slots. Every result is the caller's to dispose.</summary>
+internal abstract class MoraSlots(long features, long slots)
 {
-    private readonly long features, slots;
-    private readonly List<(long Feature, long Slot)> members;
-    private readonly int groupAxis;                     // of the view [n, ·, ·]: 1 strided, 2 contiguous, 0: no view fits
-    private Tensor? matrix;
+    protected long Features => features;
 
-    private MoraSlots(long features, long slots, IEnumerable<(long, long)> members, int groupAxis)
-    {
-        (this.features, this.slots, this.members) = (features, slots, [.. members]);
-        this.groupAxis = features % slots == 0 ? groupAxis : 0;
-    }
-
-    /// <summary>Feature i in slot i; features beyond the slots in none.</summary>
-    public static MoraSlots First(long features, long slots) =>
-        new(features, slots, Range(Math.Min(features, slots)).Select(i => (i, i)), 0);
-
-    /// <summary>Position j in slot j mod r̂. A last piece that is too short is filled up with the first features if
-    /// <paramref name="fills"/>, as the reference does with inputs: these then have two slots.</summary>
-    public static MoraSlots Strided(long features, long slots, bool fills)
-    {
-        var positions = fills ? (features + slots - 1) / slots * slots : features;
-        return new(features, slots, Range(positions).Select(j => (j % features, j % slots)), 1);
-    }
-
-    /// <summary>Neighbours together; the first features mod r̂ slots have one member more.</summary>
-    public static MoraSlots Contiguous(long features, long slots)
-    {
-        var (size, larger) = (features / slots, features % slots);
-        return new(features, slots, Range(features).Select(i => (i,
-            i < larger * (size + 1) ? i / (size + 1) : larger + (i - larger * (size + 1)) / size)), 2);
-    }
+    protected long Slots => slots;
 
     /// <summary>[n, features] to [n, r̂].</summary>
-    public Tensor Sum(Tensor x)
-    {
-        if (groupAxis == 0)
-        {
-            using var s = Matrix(x);
-            return x.mm(s);                                                     // [n, features] x [features, r̂]
-        }
-        using var grouped = groupAxis == 1 ? x.view(x.shape[0], features / slots, slots) : x.view(x.shape[0], slots, features / slots);
-        return grouped.sum((long)groupAxis);
-    }
+    public abstract Tensor Sum(Tensor x);
 
     /// <summary>[n, r̂] to [n, features].</summary>
-    public Tensor Spread(Tensor h)
+    public abstract Tensor Spread(Tensor h);
+
+    protected static Tensor Columns(Tensor tensor, long start, long count) => tensor.narrow(1, start, count);
+}
+
+/// <summary>Feature j in slot j mod r̂. A last piece that is too short is filled up with the first features if asked for, as the
+/// reference does with inputs: these then have two slots or more.</summary>
+internal sealed class StridedSlots(long features, long slots, bool fills) : MoraSlots(features, slots)
+{
+    private readonly long whole = features / slots * slots;             // features in pieces of full length
+
+    public override Tensor Sum(Tensor x)
     {
-        if (groupAxis == 0)
+        var sum = SumOfWhole(x);
+        foreach (var (feature, slot, count) in Runs())
         {
-            using var s = Matrix(h);
-            using var transposed = s.t();
-            return h.mm(transposed);                                            // [n, r̂] x [r̂, features]
+            using var to = Columns(sum, slot, count);
+            using var from = Columns(x, feature, count);
+            to.add_(from);
         }
-        var times = features / slots;
-        using var single = h.unsqueeze(groupAxis);
-        using var repeated = groupAxis == 1 ? single.expand(h.shape[0], times, slots) : single.expand(h.shape[0], slots, times);
-        return repeated.reshape(h.shape[0], features);
+        return sum;
     }
 
-    /// <summary>S in the type and on the device of another tensor.</summary>
-    private Tensor Matrix(Tensor like)
+    public override Tensor Spread(Tensor h)
     {
-        if (matrix is null)
+        var spread = zeros(h.shape[0], Features, h.dtype, h.device);
+        if (whole > 0)
         {
-            var values = new float[features * slots];
-            foreach (var (feature, slot) in members) values[feature * slots + slot] += 1;
-            matrix = tensor(values).view(features, slots).DetachFromDisposeScope();
+            using var part = Columns(spread, 0, whole);
+            using var pieces = part.view(h.shape[0], whole / Slots, Slots);
+            using var single = h.unsqueeze(1);
+            pieces.copy_(single);
         }
-        return matrix.to(like.dtype, like.device, copy: true);
+        foreach (var (feature, slot, count) in Runs())
+        {
+            using var to = Columns(spread, feature, count);
+            using var from = Columns(h, slot, count);
+            to.add_(from);
+        }
+        return spread;
     }
 
-    private static IEnumerable<long> Range(long count)
+    private Tensor SumOfWhole(Tensor x)
     {
-        for (long i = 0; i < count; i++) yield return i;
+        if (whole == 0) return zeros(x.shape[0], Slots, x.dtype, x.device);
+        using var part = Columns(x, 0, whole);
+        using var pieces = part.view(x.shape[0], whole / Slots, Slots);
+        return pieces.sum(1L);
+    }
+
+    /// <summary>Behind the full pieces: features and slots that run side by side, the fillings among them.</summary>
+    private IEnumerable<(long Feature, long Slot, long Count)> Runs()
+    {
+        if (whole == Features) yield break;
+        yield return (whole, 0, Features - whole);
+        for (var slot = Features - whole; fills && slot < Slots; slot += Features) yield return (0, slot, Math.Min(Features, Slots - slot));
+    }
+}
+
+/// <summary>Neighbours together; the first (features mod r̂) slots have one member more.</summary>
+internal sealed class ContiguousSlots(long features, long slots) : MoraSlots(features, slots)
+{
+    public override Tensor Sum(Tensor x)
+    {
+        var sum = zeros(x.shape[0], Slots, x.dtype, x.device);
+        foreach (var (feature, slot, groups, size) in Parts())
+        {
+            using var part = Columns(x, feature, groups * size);
+            using var grouped = part.view(x.shape[0], groups, size);
+            using var to = Columns(sum, slot, groups);
+            using var sums = grouped.sum(2L);
+            to.copy_(sums);
+        }
+        return sum;
+    }
+
+    public override Tensor Spread(Tensor h)
+    {
+        var spread = empty(h.shape[0], Features, h.dtype, h.device);
+        foreach (var (feature, slot, groups, size) in Parts())
+        {
+            using var part = Columns(spread, feature, groups * size);
+            using var grouped = part.view(h.shape[0], groups, size);
+            using var from = Columns(h, slot, groups);
+            using var single = from.unsqueeze(2);
+            grouped.copy_(single);
+        }
+        return spread;
+    }
+
+    /// <summary>The slots with one member more, and the others; what has no members is left out.</summary>
+    private IEnumerable<(long Feature, long Slot, long Groups, long Size)> Parts()
+    {
+        var (size, larger) = (Features / Slots, Features % Slots);
+        if (larger > 0) yield return (0, 0, larger, size + 1);
+        if (size > 0) yield return (larger * (size + 1), larger, Slots - larger, size);
+    }
+}
+
+/// <summary>Feature i in slot i; features beyond the slots in none.</summary>
+internal sealed class FirstSlots(long features, long slots) : MoraSlots(features, slots)
+{
+    private readonly long common = Math.Min(features, slots);
+
+    public override Tensor Sum(Tensor x) => Cut(x, Slots);
+
+    public override Tensor Spread(Tensor h) => Cut(h, Features);
+
+    private Tensor Cut(Tensor tensor, long width)
+    {
+        var cut = zeros(tensor.shape[0], width, tensor.dtype, tensor.device);
+        using var to = Columns(cut, 0, common);
+        using var from = Columns(tensor, 0, common);
+        to.copy_(from);
+        return cut;
     }
 }

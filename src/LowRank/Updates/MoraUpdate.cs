@@ -85,14 +85,9 @@ public sealed class MoraUpdate : Update
 
     public override void Backward(UpdateGradients gradients)
     {
-        using var collected = map.ExpandBack(gradients.Dy);                     // [n, out] -> [n k, r̂]
-        if (gradients.Wants(0))
-        {
-            using var compressed = map.Compress(gradients.X!);
-            using var transposed = collected.t();
-            gradients.Set(0, transposed.mm(compressed));                        // [r̂, n k] x [n k, r̂]
-        }
+        if (gradients.Wants(0)) gradients.Set(0, map.Gradient(gradients.Dy, gradients.X!));
         if (gradients.Dx is not { } dx) return;
+        using var collected = map.ExpandBack(gradients.Dy);                     // [n, out] -> [n k, r̂]
         using var m = Constant(dx.dtype);
         using var product = collected.mm(m);                                    // [n k, r̂] x [r̂, r̂]
         using var back = map.CompressBack(product);                             // [n k, r̂] -> [n, in]
@@ -103,13 +98,17 @@ public sealed class MoraUpdate : Update
     {
         using var grad = no_grad();
         using var m = Constant(dtype);
-        using var unit = eye(InFeatures, dtype: dtype, device: m.device);
-        using var transposed = m.t();
-        using var compressed = map.Compress(unit);                              // [in, in] -> [in k, r̂]
-        using var product = compressed.mm(transposed);
-        using var expanded = map.Expand(product);                               // [in, out]
-        using var turned = expanded.t();
-        return turned.contiguous();
+        var delta = zeros(OutFeatures, InFeatures, dtype, m.device);
+        map.AddDelta(m, delta);
+        return delta;
+    }
+
+    public override Tensor AddedTo(Tensor dense)
+    {
+        using var m = Constant(dense.dtype);
+        var sum = dense.clone();
+        map.AddDelta(m, sum);
+        return sum;
     }
 
     private Tensor Constant(ScalarType dtype)
