@@ -22,6 +22,7 @@ public sealed partial class AdaptedLinear
     /// <exception cref="InvalidOperationException">The merged weight would hold NaN or infinity; nothing is changed.</exception>
     public void Merge(bool keepOriginal = true)
     {
+        RefuseWhileMixed("merge");
         if (!HasWork) return;
         var working = Working.ToList();
         using var grad = no_grad();
@@ -89,6 +90,7 @@ public sealed partial class AdaptedLinear
     /// <summary>Throws if a merge would leave NaN or infinity; changes nothing.</summary>
     internal void CheckMerge()
     {
+        RefuseWhileMixed("merge");
         if (!HasWork) return;
         var working = Working.ToList();
         using var grad = no_grad();
@@ -133,7 +135,7 @@ public sealed partial class AdaptedLinear
         foreach (var adapter in working)
         {
             using var offset = adapter.Update.Offset();
-            if (offset is null) continue;
+            if (offset is null || (bias is null && IsZero(offset))) continue;
             if (bias is null)
                 throw new InvalidOperationException(
                     $"the adapter \"{adapter.AdapterName}\" has a bias, and the layer has none that it could be " +
@@ -144,12 +146,21 @@ public sealed partial class AdaptedLinear
         return sum;
     }
 
-    private static void RefuseNotFinite(List<LinearAdapter> working, params ReadOnlySpan<Tensor?> results)
+    private static bool IsZero(Tensor tensor)
+    {
+        using var others = tensor.ne(0);
+        using var any = others.any();
+        return !any.item<bool>();
+    }
+
+    /// <summary>As the weight will store them: what is finite in float32 may be infinite in float16.</summary>
+    private void RefuseNotFinite(List<LinearAdapter> working, params ReadOnlySpan<Tensor?> results)
     {
         foreach (var result in results)
         {
             if (result is null) continue;
-            using var finite = result.isfinite();
+            using var stored = result.to(Weight.DataType);
+            using var finite = stored.isfinite();
             using var all = finite.all();
             if (!all.item<bool>())
                 throw new InvalidOperationException(
@@ -164,8 +175,17 @@ public sealed partial class AdaptedLinear
         foreach (var adapter in working) RemoveAdapter(adapter.AdapterName);
     }
 
+    internal void RefuseWhileMixed(string what)
+    {
+        if (Rows is not null)
+            throw new InvalidOperationException(
+                $"can't {what} while the rows of a batch use adapters of their own; dispose what UseAdapters gave first");
+    }
+
+    /// <summary>Refuses what can't be done to a layer whose adapters are merged, or chosen row by row.</summary>
     internal void RefuseWhileMerged(string what)
     {
+        RefuseWhileMixed(what);
         if (merged.Count > 0)
             throw new InvalidOperationException(
                 $"can't {what} while {Quoted(merged)} is merged into the weight; call Unmerge first");

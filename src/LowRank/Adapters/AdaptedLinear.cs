@@ -62,6 +62,7 @@ public sealed partial class AdaptedLinear : nn.Module<Tensor, Tensor>
     public override Tensor forward(Tensor x)
     {
         Check(x);
+        if (Rows is not null) return MixedProduct.Run(x, this)[0];
         var plain = !HasWork && Weight.Parameter is not null && x.dtype == weight.dtype;
         return plain ? nn.functional.linear(x, weight, bias) : AdaptedProduct.Run(x, this)[0];
     }
@@ -72,8 +73,13 @@ public sealed partial class AdaptedLinear : nn.Module<Tensor, Tensor>
     /// </summary>
     public static Tensor[] ForwardAll(Tensor x, params ReadOnlySpan<AdaptedLinear> layers)
     {
-        foreach (var layer in layers) layer.Check(x);
-        return AdaptedProduct.Run(x, layers);
+        var mixed = false;
+        foreach (var layer in layers)
+        {
+            layer.Check(x);
+            mixed |= layer.Rows is not null;
+        }
+        return mixed ? MixedProduct.Run(x, layers) : AdaptedProduct.Run(x, layers);
     }
 
     /// <summary>Adds an adapter and makes it the only active one.</summary>
@@ -109,6 +115,7 @@ public sealed partial class AdaptedLinear : nn.Module<Tensor, Tensor>
     public void RemoveAdapter(string name)
     {
         var adapter = Required(name);
+        RefuseWhileMixed($"remove the adapter \"{name}\"");
         if (merged.Contains(adapter))
             throw new InvalidOperationException($"the adapter \"{name}\" is merged into the weight; call Unmerge first");
         adapters.Remove(adapter);
@@ -150,10 +157,13 @@ public sealed partial class AdaptedLinear : nn.Module<Tensor, Tensor>
     /// <summary>The adapter of that name, or null.</summary>
     public LinearAdapter? Find(string name) => adapters.Find(a => a.AdapterName == name);
 
-    /// <summary>The adapters that forward adds to the product.</summary>
-    internal IEnumerable<LinearAdapter> Working => AdaptersEnabled && merged.Count == 0 ? adapters.Where(a => a.IsActive) : [];
+    /// <summary>Which row of a batch uses which adapter, while that differs (<see cref="RowAdapters.UseAdapters"/>).</summary>
+    internal BatchRows? Rows { get; set; }
 
-    private bool HasWork => AdaptersEnabled && merged.Count == 0 && adapters.Exists(a => a.IsActive);
+    /// <summary>The adapters that forward adds to the product for all rows.</summary>
+    internal IEnumerable<LinearAdapter> Working => HasWork ? adapters.Where(a => a.IsActive) : [];
+
+    private bool HasWork => AdaptersEnabled && merged.Count == 0 && Rows is null && adapters.Exists(a => a.IsActive);
 
     /// <summary>Only the weight and the bias: what the base model's checkpoint holds.</summary>
     public override Dictionary<string, Tensor> state_dict(Dictionary<string, Tensor>? destination = null, string? prefix = null)

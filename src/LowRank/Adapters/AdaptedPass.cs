@@ -16,16 +16,32 @@ internal sealed class AdaptedPass
     private int savedX = -1;
 
     // list: the function's arguments, to which each layer appends its parameters.
-    public AdaptedPass(Tensor x, ReadOnlySpan<AdaptedLinear> adapted, List<object> list)
+    public AdaptedPass(Tensor x, ReadOnlySpan<AdaptedLinear> adapted, List<object> list) : this(x, adapted.Length)
     {
-        shape = x.shape;
-        needsInput = x.requires_grad;
-        layers = new LayerPass[adapted.Length];
         for (var i = 0; i < layers.Length; i++) layers[i] = LayerPass.For(adapted[i], x, this, list);
         arguments = list.Count;
+        NeedsGradient = AnyTrains();
+    }
+
+    /// <summary>Updates alone, without their layers' weights.</summary>
+    public AdaptedPass(Tensor x, IReadOnlyList<(AdaptedLinear Layer, LinearAdapter Adapter)> updates, List<object> list) : this(x, updates.Count)
+    {
+        for (var i = 0; i < layers.Length; i++) layers[i] = new UpdatePass(updates[i].Layer, updates[i].Adapter, this, list);
+        arguments = list.Count;
+        NeedsGradient = AnyTrains();
+    }
+
+    private AdaptedPass(Tensor x, int count)
+    {
+        (shape, needsInput) = (x.shape, x.requires_grad);
+        layers = new LayerPass[count];
+    }
+
+    private bool AnyTrains()
+    {
         var trains = needsInput;
         foreach (var layer in layers) trains |= layer.Trains;
-        NeedsGradient = is_grad_enabled() && trains;
+        return is_grad_enabled() && trains;
     }
 
     /// <summary>Must autograd know of this call?</summary>

@@ -22,7 +22,18 @@ internal sealed class AdaptedProduct : autograd.MultiTensorFunction<AdaptedProdu
     public static Tensor[] Run(Tensor x, params ReadOnlySpan<AdaptedLinear> layers)
     {
         var arguments = new List<object> { null!, x };
-        var pass = new AdaptedPass(x, layers, arguments);
+        return Run(x, new AdaptedPass(x, layers, arguments), arguments);
+    }
+
+    /// <summary>The updates' own products ΔW_i x [..., out_i], without the weights of their layers, magnitudes and dropout.</summary>
+    public static Tensor[] OfUpdates(Tensor x, IReadOnlyList<(AdaptedLinear Layer, LinearAdapter Adapter)> updates)
+    {
+        var arguments = new List<object> { null!, x };
+        return Run(x, new AdaptedPass(x, updates, arguments), arguments);
+    }
+
+    private static Tensor[] Run(Tensor x, AdaptedPass pass, List<object> arguments)
+    {
         try
         {
             if (!pass.NeedsGradient) return [.. pass.Forward(x)];

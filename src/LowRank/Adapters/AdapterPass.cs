@@ -13,7 +13,8 @@ internal sealed class AdapterPass
     private Tensor? ownReads;
     private int savedMask = -1, savedReads = -1;
 
-    public AdapterPass(LinearAdapter adapter, AdaptedPass pass, List<object> arguments)
+    // mayDrop: false where the caller has dropped elements of x already.
+    public AdapterPass(LinearAdapter adapter, AdaptedPass pass, List<object> arguments, bool mayDrop = true)
     {
         this.pass = pass;
         Adapter = adapter;
@@ -27,7 +28,7 @@ internal sealed class AdapterPass
         }
         MagnitudeArgument = arguments.Count;
         if (adapter.Magnitude is { } magnitude) arguments.Add(magnitude);
-        drops = adapter.training && adapter.Dropout > 0;
+        drops = mayDrop && adapter.DropsNow;
         if (Update.Reader is { } reader)
         {
             ReaderRows = reader.shape[0];

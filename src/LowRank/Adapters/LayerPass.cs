@@ -39,6 +39,13 @@ internal abstract class LayerPass
         }
     }
 
+    /// <summary>For one update without the layer's weight, bias, magnitude and dropout.</summary>
+    protected LayerPass(AdaptedLinear layer, LinearAdapter adapter, AdaptedPass pass, List<object> arguments)
+    {
+        (Pass, Weight) = (pass, layer.Weight);
+        Plain.Add(new AdapterPass(adapter, pass, arguments, mayDrop: false));
+    }
+
     /// <summary>The cheaper order for this x.</summary>
     public static LayerPass For(AdaptedLinear layer, Tensor x, AdaptedPass pass, List<object> arguments) =>
         Folds(layer, x) ? new FoldedPass(layer, pass, arguments) : new AdditivePass(layer, pass, arguments);

@@ -38,6 +38,9 @@ public sealed class LinearAdapter : nn.Module
     /// <summary>The share of x's elements that are dropped on the adapter's path in training.</summary>
     public double Dropout { get; }
 
+    /// <summary>Is x dropped in part in a call now?</summary>
+    internal bool DropsNow => training && Dropout > 0;
+
     /// <summary>Do its tensors train while it is active?</summary>
     public bool Trainable { get; }
 

@@ -54,13 +54,13 @@ public sealed partial class CausalLm : nn.Module<Tensor, Tensor>
         if (!labels.shape.SequenceEqual(ids.shape))
             throw new ArgumentException($"labels are [{string.Join(", ", labels.shape)}]; they must have the ids' shape, [{string.Join(", ", ids.shape)}]");
         using var scope = NewDisposeScope();
-        var hidden = model.forward(Checked(ids)).flatten(0, 1);   // [batch · tokens, hidden]
+        var hidden = model.forward(Checked(ids));                 // [batch, tokens, hidden]
         var following = full_like(labels, NextTokenLoss.Ignored);
         following.narrow(1, 0, labels.shape[1] - 1).copy_(labels.narrow(1, 1, labels.shape[1] - 1));
         var targets = following.flatten();                        // the label after each place; none after the last
         var loss = lm_head is null
-            ? NextTokenLoss.OfHidden(hidden, model.Embedding, targets)
-            : NextTokenLoss.OfLogits(lm_head.forward(hidden), targets);
+            ? NextTokenLoss.OfHidden(hidden.flatten(0, 1), model.Embedding, targets)
+            : NextTokenLoss.OfLogits(lm_head.forward(hidden).flatten(0, 1), targets);
         return loss.MoveToOuterDisposeScope();
     }
 
