@@ -23,9 +23,7 @@ public static class PeftFiles
     public static void SaveAdapter(this nn.Module model, string folder, string name = Adapter.DefaultName)
     {
         var layers = model.RequiredLayersOf(name);
-        if (layers[0].Adapter.Config is not { } config)
-            throw new InvalidOperationException($"the adapter \"{name}\" was put on its layers by hand and has no " +
-                "configuration to save; use Adapt");
+        var config = RequiredConfig(name, layers[0].Adapter);
         if (layers.Max(l => l.Adapter.Absorbed) is > 0 and var times)
             throw new InvalidOperationException($"{times} restarts have put parts of the adapter \"{name}\" into the base model's weights, " +
                 "so the adapter alone is not what was trained. Merge it and save the model (Merge(keepOriginal: false), then Save)");
@@ -39,6 +37,22 @@ public static class PeftFiles
             new Dictionary<string, string> { ["format"] = "pt" });
         AtomicFile.Write(Path.Combine(folder, PeftConfig.FileName), PeftConfig.Write(config, layers.Select(l => l.Path)));
     }
+
+    /// <summary>Writes an adapter to a folder, with a card (README.md) that says what it is and how the run went.</summary>
+    /// <param name="model">A model with the adapter.</param>
+    /// <param name="folder">Made if it is not there; an adapter and a card in it are replaced.</param>
+    /// <param name="card">What the model does not know.</param>
+    /// <param name="name">Which adapter.</param>
+    public static void SaveAdapter(this nn.Module model, string folder, AdapterCard card, string name = Adapter.DefaultName)
+    {
+        var text = card.Text(model, name);
+        model.SaveAdapter(folder, name);
+        AtomicFile.Write(Path.Combine(folder, AdapterCard.FileName), text);
+    }
+
+    internal static AdapterConfig RequiredConfig(string name, LinearAdapter adapter) => adapter.Config
+        ?? throw new InvalidOperationException($"the adapter \"{name}\" was put on its layers by hand and has no " +
+            "configuration to save; use Adapt");
 
     /// <summary>Puts the adapter of a folder onto the model and makes it the active one.</summary>
     /// <param name="model">The model it was made for.</param>
