@@ -32,7 +32,8 @@ public sealed record DyLoraConfig : AdapterConfig
     internal override void Validate()
     {
         base.Validate();
-        LyCoris.Check(MaximumRank, Alpha);
+        if (MaximumRank < 1) throw new ArgumentException($"the rank must be at least 1; it is {MaximumRank}");
+        if (!double.IsFinite(Alpha)) throw new ArgumentException($"alpha must be a finite number; it is {Alpha}");
     }
 
     internal override Update CreateUpdate(string path, long inFeatures, long outFeatures, ScalarType dtype, Device device) =>

@@ -27,11 +27,11 @@ public sealed partial record LoraConfig
 
     internal override void WriteFields(JsonObject fields)
     {
+        base.WriteFields(fields);
         foreach (var nothing in (string[])["alora_invocation_tokens", "arrow_config", "corda_config", "eva_config", "kasa_config",
             "layer_replication", "lora_ga_config", "megatron_config", "monteclora_config", "target_parameters",
             "trainable_token_indices", "use_bdlora", "velora_config"]) fields[nothing] = null;
         fields.TryAdd("exclude_modules", null);
-        fields["alpha_pattern"] = PeftFields.Object(AlphaPattern, PeftFields.Number);
         fields["ensure_weight_tying"] = false;
         fields["fan_in_fan_out"] = false;
         fields["init_lora_weights"] = Init == LoraInit.Kaiming ? true : Inits.First(i => i.Init == Init).Name;
@@ -41,8 +41,6 @@ public sealed partial record LoraConfig
         fields["lora_dropout"] = PeftFields.Real(Dropout);
         fields["megatron_core"] = "megatron.core";
         fields["qalora_group_size"] = 16;
-        fields["r"] = Rank;
-        fields["rank_pattern"] = PeftFields.Object(RankPattern, rank => rank);
         fields["use_dora"] = Decomposed;
         fields["use_qalora"] = false;
         fields["use_rslora"] = RsLora;

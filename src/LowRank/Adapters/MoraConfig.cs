@@ -5,8 +5,8 @@ using static TorchSharp.torch;
 
 namespace LowRank;
 
-/// <summary>The configuration of MoRA (arXiv 2405.12130).</summary>
-public sealed record MoraConfig : AdapterConfig
+/// <summary>The configuration of MoRA (arXiv 2405.12130); the rank is that of the LoRA that has as many parameters.</summary>
+public sealed record MoraConfig : RankedConfig
 {
     private static readonly (MoraOperator Operator, string Name)[] Names =
     [
@@ -15,17 +15,14 @@ public sealed record MoraConfig : AdapterConfig
         (MoraOperator.Rotation, "6"),
     ];
 
-    /// <summary>r of the LoRA that has as many parameters.</summary>
-    public long Rank { get; init; } = 8;
-
     /// <summary>Rotation for small ranks, sharing for large ones, says the paper.</summary>
     public MoraOperator Operator { get; init; } = MoraOperator.Rotation;
 
     /// <summary>Round r̂ down, as the paper writes, instead of to nearest, as its code (and so its checkpoints) does.</summary>
     public bool RoundsDown { get; init; }
 
-    /// <summary>r̂ of a layer.</summary>
-    public long SideOf(long inFeatures, long outFeatures) => MoraUpdate.SideOf(inFeatures, outFeatures, Rank, Operator, RoundsDown);
+    /// <summary>r̂ of the layer at that path.</summary>
+    public long SideOf(string path, long inFeatures, long outFeatures) => MoraUpdate.SideOf(inFeatures, outFeatures, RankOf(path), Operator, RoundsDown);
 
     internal static PeftMethod Peft { get; } = new("MORA", fields => new MoraConfig
     {
@@ -35,28 +32,23 @@ public sealed record MoraConfig : AdapterConfig
         RoundsDown = fields.Get("rounds_down", false),
         Dropout = fields.Get("lora_dropout", 0.0),
         Decomposed = fields.Get("use_dora", false),
+        RankPattern = fields.Table<long>("rank_pattern"),
     });
 
     internal override string PeftType => Peft.Type;
 
     internal override void WriteFields(JsonObject fields)
     {
+        base.WriteFields(fields);
         fields["lora_dropout"] = PeftFields.Real(Dropout);
         fields["mora_type"] = Names.First(n => n.Operator == Operator).Name;
-        fields["r"] = Rank;
         fields["rounds_down"] = RoundsDown;
         fields["use_dora"] = Decomposed;
     }
 
-    internal override void Validate()
-    {
-        base.Validate();
-        if (Rank < 1) throw new ArgumentException($"the rank must be at least 1; it is {Rank}");
-    }
-
     internal override Update CreateUpdate(string path, long inFeatures, long outFeatures, ScalarType dtype, Device device) =>
-        new MoraUpdate(inFeatures, outFeatures, SideOf(inFeatures, outFeatures), Operator, dtype, device);
+        new MoraUpdate(inFeatures, outFeatures, SideOf(path, inFeatures, outFeatures), Operator, dtype, device);
 
     internal override IEnumerable<(string Name, long[] Shape)> TensorsOf(string path, long inFeatures, long outFeatures) =>
-        [("mora_M", [SideOf(inFeatures, outFeatures), SideOf(inFeatures, outFeatures)])];
+        [("mora_M", [SideOf(path, inFeatures, outFeatures), SideOf(path, inFeatures, outFeatures)])];
 }

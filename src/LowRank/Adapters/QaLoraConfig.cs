@@ -5,14 +5,8 @@ using static TorchSharp.torch;
 namespace LowRank;
 
 /// <summary>The configuration of QA-LoRA's update (arXiv 2309.14717).</summary>
-public sealed record QaLoraConfig : AdapterConfig
+public sealed record QaLoraConfig : ScaledConfig
 {
-    /// <summary>r.</summary>
-    public long Rank { get; init; } = 8;
-
-    /// <summary>α: the scale is α/r.</summary>
-    public double Alpha { get; init; } = 16;
-
     /// <summary>Neighbouring inputs that share one column of A; the group of the int4 storage that the adapter shall merge into.</summary>
     public long GroupSize { get; init; } = 32;
 
@@ -20,29 +14,29 @@ public sealed record QaLoraConfig : AdapterConfig
     {
         Rank = fields.Get("r", 8L), Alpha = fields.Get("lora_alpha", 8.0), GroupSize = fields.Get("group_size", 32L),
         Dropout = fields.Get("lora_dropout", 0.0), Decomposed = fields.Get("use_dora", false),
+        RankPattern = fields.Table<long>("rank_pattern"), AlphaPattern = fields.Table<double>("alpha_pattern"),
     });
 
     internal override string PeftType => Peft.Type;
 
     internal override void WriteFields(JsonObject fields)
     {
+        base.WriteFields(fields);
         fields["group_size"] = GroupSize;
         fields["lora_alpha"] = PeftFields.Number(Alpha);
         fields["lora_dropout"] = PeftFields.Real(Dropout);
-        fields["r"] = Rank;
         fields["use_dora"] = Decomposed;
     }
 
     internal override void Validate()
     {
         base.Validate();
-        LyCoris.Check(Rank, Alpha);
         if (GroupSize < 1) throw new ArgumentException($"a group has at least one input; asked for {GroupSize}");
     }
 
     internal override Update CreateUpdate(string path, long inFeatures, long outFeatures, ScalarType dtype, Device device) =>
-        new PooledUpdate(inFeatures, outFeatures, Rank, GroupSize, Alpha / Rank, dtype, device);
+        new PooledUpdate(inFeatures, outFeatures, RankOf(path), GroupSize, ScaleOf(path), dtype, device);
 
     internal override IEnumerable<(string Name, long[] Shape)> TensorsOf(string path, long inFeatures, long outFeatures) =>
-        [("lora_A.weight", [Rank, (inFeatures + GroupSize - 1) / GroupSize]), ("lora_B.weight", [outFeatures, Rank])];
+        [("lora_A.weight", [RankOf(path), (inFeatures + GroupSize - 1) / GroupSize]), ("lora_B.weight", [outFeatures, RankOf(path)])];
 }

@@ -116,6 +116,10 @@ public static class CombinedAdapters
             if (other >= 0)
                 throw new ArgumentException($"{path}: \"{names[other]}\" is no LoRA ({updates[other].GetName()}), so it has no A and B for \"{how}\"; use " +
                     "Combination.Svd, or another method's OfDeltas");
+            var moved = updates.FindIndex(u => ((LowRankUpdate)u).Start is not null);
+            if (moved >= 0)
+                throw new ArgumentException($"{path}: \"{names[moved]}\" began as a part of the weight ({((LowRankUpdate)updates[moved]).Init}), so its ΔW is not " +
+                    $"s·BA alone and \"{how}\" can't take its A and B; use Combination.Svd, or another method's OfDeltas");
             var ranks = updates.ConvertAll(u => ((LowRankUpdate)u).Rank);
             var differs = ranks.FindIndex(r => r != ranks[0]);
             if (differs >= 0 && !how.Concatenates)

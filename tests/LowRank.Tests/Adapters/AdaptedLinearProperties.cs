@@ -221,6 +221,18 @@ public class AdaptedLinearProperties : IDisposable
     }
 
     [Fact]
+    public void DorasMagnitudeIsOnePerOutputRowNotPerColumnAsItsPaperSays()
+    {
+        var layer = new AdaptedLinear(3, 2, dtype: ScalarType.Float64);
+        using (no_grad()) layer.get_parameter("weight")!.copy_(tensor(new double[,] { { 3, 0, 4 }, { 0, 12, 5 } }));
+        layer.Adapt(Adapter.Dora(rank: 1));
+        Golden.Close(tensor(new double[] { 5, 13 }), layer.Adapters[0].Magnitude!, 1e-14, "‖W‖ over the inputs");
+        using (no_grad()) layer.Adapters[0].Magnitude!.copy_(tensor(new double[] { 10, 13 }));
+        layer.Merge();
+        Golden.Close(tensor(new double[,] { { 6, 0, 8 }, { 0, 12, 5 } }), layer.get_parameter("weight")!, 1e-14, "the first row alone is longer");
+    }
+
+    [Fact]
     public void AZeroRowHasTheFactorOneAndLearns()
     {
         var layer = new AdaptedLinear(5, 6, hasBias: false, ScalarType.Float64);

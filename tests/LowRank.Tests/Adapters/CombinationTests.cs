@@ -182,7 +182,8 @@ public sealed class CombinationTests : IDisposable
     [Fact]
     public void Refusals()
     {
-        var model = Model(("a", Adapter.Lora(2)), ("b", Adapter.Lora(3)), ("dora", Adapter.Dora(2)), ("mora", Adapter.Mora(2)), ("biased", Adapter.Lora(2, bias: true)));
+        var model = Model(("a", Adapter.Lora(2)), ("b", Adapter.Lora(3)), ("dora", Adapter.Dora(2)), ("mora", Adapter.Mora(2)), ("biased", Adapter.Lora(2, bias: true)),
+            ("pissa", Adapter.Lora(2, init: LoraInit.Pissa)));
         model.Adapt(Adapter.Lora(2), "q_proj", "few");
         model.SetAdapter("a");
         var before = model.AdapterNames();
@@ -203,6 +204,7 @@ public sealed class CombinationTests : IDisposable
         No("has rank 2 and \"b\" rank 3", ["a", "b"], [1, 1], Combination.Ties());
         No("\"dora\" splits the weight into magnitude and direction", ["a", "dora"], [1, 1], Combination.Svd());
         No("\"mora\" is no LoRA (MoraUpdate), so it has no A and B for \"dare_linear\"", ["a", "mora"], [1, 1], Combination.DareLinear());
+        No("\"pissa\" began as a part of the weight (Pissa)", ["a", "pissa"], [1, 1], Combination.Concatenation);
         No("has no rank to go by", ["a", "mora"], [1, 1], Combination.Svd());
         No("\"biased\" also adds to the bias", ["a", "biased"], [1, 1], Combination.Linear);
         No("on different layers: model.layers.0.self_attn.v_proj has \"a\" and no \"few\"", ["a", "few"], [1, 1], Combination.Svd());

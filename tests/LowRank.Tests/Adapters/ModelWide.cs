@@ -42,6 +42,28 @@ public class ModelWide : IDisposable
     public void TargetsThatNobodyIs(string targets, string message) =>
         Assert.Contains(message, Assert.Throws<ArgumentException>(() => Adapted(Adapter.Lora(), targets)).Message);
 
+    public static TheoryData<string> Ranked => new("LoHa with patterns", "LoKr with patterns", "QA-LoRA with patterns", "MoRA with a pattern");
+
+    [Theory, MemberData(nameof(Ranked))]
+    public void PatternsGiveSingleLayersOtherRanksAndScales(string method)
+    {
+        var config = (RankedConfig)Methods.MethodList.All[method].Config;
+        var usual = config with { RankPattern = new Dictionary<string, long>() };
+        var (model, plain) = (new Skeleton(1, 12, 6, 20), new Skeleton(1, 12, 6, 20));
+        model.Adapt(config);
+        plain.Adapt(usual);
+        foreach (var ((path, layer, one), (_, _, other)) in model.LayersOf("default").Zip(plain.LayersOf("default")))
+        {
+            var differs = path.EndsWith("v_proj", StringComparison.Ordinal) || path.EndsWith("down_proj", StringComparison.Ordinal);
+            Assert.Equal(differs ? 3 : config.Rank, config.RankOf(path));
+            Assert.Equal(differs, !one.Tensors.Select(t => string.Join('x', t.Value.shape)).SequenceEqual(other.Tensors.Select(t => string.Join('x', t.Value.shape))));
+            if (config is ScaledConfig scaled)
+                Assert.Equal((path.Split('.')[^1] switch { "q_proj" => 7, "v_proj" => -2.5, _ => scaled.Alpha }) / config.RankOf(path), scaled.ScaleOf(path));
+        }
+        Assert.Contains("not a regular expression",
+            Assert.Throws<ArgumentException>(() => plain.Adapt(config with { RankPattern = new Dictionary<string, long> { ["("] = 1 } }, name: "x")).Message);
+    }
+
     [Fact]
     public void TheBaseIsFrozenAndTheStateDictIsTheBaseModels()
     {

@@ -41,6 +41,10 @@ public static class MethodList
         ["LoKr"] = new(Adapter.Lokr(rank: 1)),
         ["LoKr, both thin"] = new(Adapter.Lokr(rank: 1, decomposesBoth: true)),
         ["KronA with a magnitude"] = new(Adapter.Lokr(rank: 20).WithMagnitude()),
+        ["LoHa with patterns"] = new(Patterned(Adapter.Loha(rank: 2, alpha: 1))),
+        ["LoKr with patterns"] = new(Patterned(Adapter.Lokr(rank: 1))),
+        ["QA-LoRA with patterns"] = new(Patterned(Adapter.QaLora(rank: 2, groupSize: 4))),
+        ["MoRA with a pattern"] = new(Adapter.Mora(rank: 1) with { RankPattern = Ranks }),
         ["DyLoRA"] = new(Adapter.DyLora(maximumRank: 3)),
         ["DyDoRA"] = new(Adapter.DyLora(maximumRank: 3).WithMagnitude()),
         ["AdaLoRA"] = new(Adapter.AdaLora(targetRank: 3)),
@@ -49,6 +53,11 @@ public static class MethodList
         ["IA³ on inputs"] = new(Adapter.Ia3(feedForward: ".*"), HasDropout: false),
         ["DoRA, rank 1, large scale"] = new(Adapter.Dora(rank: 1, alpha: 40)),
     };
+
+    private static IReadOnlyDictionary<string, long> Ranks => new Dictionary<string, long> { ["v_proj|down_proj"] = 3 };
+
+    private static T Patterned<T>(T config) where T : ScaledConfig =>
+        (T)((ScaledConfig)config with { RankPattern = Ranks, AlphaPattern = new Dictionary<string, double> { ["q_proj"] = 7, ["v_proj"] = -2.5 } });
 
     public static TheoryData<string> Names => [.. All.Keys.Select(name => new TheoryDataRow<string>(name))];
 
