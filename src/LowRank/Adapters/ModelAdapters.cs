@@ -54,13 +54,14 @@ public static class ModelAdapters
         foreach (var (layer, active) in layers) layer.SetActive(active);
     }
 
-    /// <summary>Switches all adapters off: the model is the base model. Dispose what comes back, or call
+    /// <summary>Switches all adapters (and baselines) off: the model is the base model. Dispose what comes back, or call
     /// <see cref="EnableAdapters"/>, to switch them on again.</summary>
     public static IDisposable DisableAdapters(this nn.Module model)
     {
         var layers = model.LinearLayers();
         foreach (var (_, layer) in layers) layer.RefuseWhileMerged("switch the adapters off");
         foreach (var (_, layer) in layers) layer.EnableAdapters(false);
+        (model as CausalLm)?.EnableBaselines(false);
         return new Switch(model);
     }
 
@@ -68,6 +69,7 @@ public static class ModelAdapters
     public static void EnableAdapters(this nn.Module model)
     {
         foreach (var (_, layer) in model.LinearLayers()) layer.EnableAdapters();
+        (model as CausalLm)?.EnableBaselines(true);
     }
 
     /// <summary>Takes an adapter off the model.</summary>
@@ -83,9 +85,11 @@ public static class ModelAdapters
     /// <param name="model">A model of <see cref="AdaptedLinear"/> layers.</param>
     /// <param name="keepOriginal">Keep the weights they replace, for <see cref="Unmerge"/>; without it the merge is for good and
     /// the adapters are gone.</param>
-    /// <exception cref="InvalidOperationException">A merged weight would hold NaN or infinity; nothing is changed.</exception>
+    /// <exception cref="InvalidOperationException">A merged weight would hold NaN or infinity, or a baseline is active, which
+    /// no weight can hold; nothing is changed.</exception>
     public static void Merge(this nn.Module model, bool keepOriginal = true)
     {
+        (model as CausalLm)?.RefuseToMergeBaselines();
         var layers = model.LinearLayers();
         foreach (var (path, layer) in layers)
         {
@@ -101,7 +105,7 @@ public static class ModelAdapters
         foreach (var (_, layer) in model.LinearLayers()) layer.Unmerge();
     }
 
-    /// <summary>The base model's parameters: all but the adapters'.</summary>
+    /// <summary>The base model's parameters: all but the adapters' and baselines'.</summary>
     public static IEnumerable<(string Name, Parameter Parameter)> BaseParameters(this nn.Module model)
     {
         var adapters = AdapterTensors(model);
@@ -155,6 +159,7 @@ public static class ModelAdapters
         foreach (var (_, layer) in model.LinearLayers())
             foreach (var adapter in layer.Adapters)
                 foreach (var parameter in adapter.parameters()) all.Add(parameter);
+        foreach (var parameter in (model as CausalLm)?.Baselines.SelectMany(b => b.parameters()) ?? []) all.Add(parameter);
         return all;
     }
 

@@ -15,6 +15,9 @@ internal static class PeftConfig
 {
     public const string FileName = "adapter_config.json";
 
+    /// <summary>Of the PEFT whose fields these are.</summary>
+    public const string Version = "0.20.1.dev0";
+
     /// <summary>Every method that files may name. A new method is one entry more.</summary>
     private static readonly PeftMethod[] Methods = [LoraConfig.Peft, AdaLoraConfig.Peft, DyLoraConfig.Peft, Ia3Config.Peft, LohaConfig.Peft, LokrConfig.Peft, MoraConfig.Peft, QaLoraConfig.Peft,
         VeraConfig.Peft];
@@ -36,16 +39,20 @@ internal static class PeftConfig
             ["layers_to_transform"] = config.Layers is { } layers ? new JsonArray([.. layers.Select(l => (JsonNode)l)]) : null,
             ["modules_to_save"] = null,
             ["peft_type"] = config.PeftType,
-            ["peft_version"] = "0.20.1.dev0",
+            ["peft_version"] = Version,
             ["revision"] = null,
             ["target_modules"] = Modules(pattern),
             ["task_type"] = "CAUSAL_LM",
         };
         if (config.Exclude is { } exclude) fields["exclude_modules"] = Modules(exclude);
         config.WriteFields(fields);
-        return PlainJson.Pretty(new JsonObject(fields.OrderBy(f => f.Key, StringComparer.Ordinal)
-            .Select(f => KeyValuePair.Create(f.Key, f.Value?.DeepClone()))));
+        return Text(fields);
     }
+
+    /// <summary>The fields in the order of their names, as PEFT writes them.</summary>
+    internal static string Text(JsonObject fields) =>
+        PlainJson.Pretty(new JsonObject(fields.OrderBy(f => f.Key, StringComparer.Ordinal)
+            .Select(f => KeyValuePair.Create(f.Key, f.Value?.DeepClone()))));
 
     /// <summary>The configuration that a file describes.</summary>
     /// <exception cref="InvalidDataException">It is not JSON, not of a known method, or asks for something that is not built
@@ -55,7 +62,7 @@ internal static class PeftConfig
         var fields = PeftFields.Read(path);
         var type = fields.Get("peft_type", "");
         var method = Array.Find(Methods, m => m.Type == type)
-            ?? throw fields.Bad($"\"peft_type\" is \"{type}\"; known here: {string.Join(", ", Methods.Select(m => m.Type))}");
+            ?? throw fields.Bad($"\"peft_type\" is \"{type}\"; known here: {string.Join(", ", Methods.Select(m => m.Type))}{(BaselineFiles.Knows(type) ? ". LoadBaseline reads it" : "")}");
         fields.Refuse("modules_to_save", "[]");
         fields.Refuse("bias", "\"none\"");
         try

@@ -85,6 +85,12 @@ public static class PeftFiles
         foreach (var (path, layer) in targets)
             foreach (var (name, shape) in config.FileTensorsOf(path, layer.InFeatures, layer.OutFeatures))
                 expected.Add(FullName(path, name), shape);
+        Check(file, expected);
+    }
+
+    /// <summary>Throws with every tensor that is missing, unexpected or not as expected.</summary>
+    internal static void Check(SafeTensorsFile file, Dictionary<string, long[]> expected)
+    {
         var problems = new List<string>();
         Report(problems, "missing", expected.Keys.Where(name => !file.Contains(name)));
         Report(problems, "unexpected", file.Names.Where(name => !expected.ContainsKey(name)));
@@ -104,7 +110,7 @@ public static class PeftFiles
         problems.Add($"{what}: {string.Join(", ", list.Take(NamesInError))}{more}");
     }
 
-    private static void RefuseNotFinite(string path, Dictionary<string, Tensor> tensors)
+    internal static void RefuseNotFinite(string path, Dictionary<string, Tensor> tensors)
     {
         foreach (var (name, tensor) in tensors)
             if (!tensor.isfinite().all().item<bool>())

@@ -24,12 +24,17 @@ internal sealed class Attention : nn.Module<Tensor, Tensor>
         RegisterComponents();
     }
 
+    /// <summary>Trained keys and values before the tokens' (prefix tuning); null: none.</summary>
+    public LayerPrefix? Prefix { get; set; }
+
     /// <param name="input">[batch, tokens, hidden]</param>
     public override Tensor forward(Tensor input)
     {
-        var (cos, sin) = rotary.Rows(0, input.shape[1], input.dtype, input.device);
+        var (cos, sin) = rotary.Rows(Prefix?.Tokens ?? 0, input.shape[1], input.dtype, input.device);
         var outputs = AdaptedLinear.ForwardAll(input, q_proj, k_proj, v_proj);
-        var mixed = AttentionFunction.Apply(outputs[0], outputs[1], outputs[2], cos, sin, config.HeadSize);
+        var mixed = Prefix is { } prefix
+            ? PrefixAttention.Apply(outputs[0], outputs[1], outputs[2], cos, sin, prefix, config.HeadSize)
+            : AttentionFunction.Apply(outputs[0], outputs[1], outputs[2], cos, sin, config.HeadSize);
         return o_proj.forward(mixed);
     }
 }

@@ -19,12 +19,23 @@ internal sealed class DecoderLayer : nn.Module<Tensor, Tensor>
         RegisterComponents();
     }
 
+    /// <summary>Bottleneck adapters behind attention and MLP; null: none.</summary>
+    public BottleneckBlock? AfterAttention { get; set; }
+
+    /// <inheritdoc cref="AfterAttention"/>
+    public BottleneckBlock? AfterMlp { get; set; }
+
+    /// <summary>Attention's prefix; null: none.</summary>
+    public LayerPrefix? Prefix { get => self_attn.Prefix; set => self_attn.Prefix = value; }
+
     /// <param name="input">[batch, tokens, hidden]</param>
     public override Tensor forward(Tensor input)
     {
         // When the scope ends, only what backward needs is left, in the graph's own hands.
         using var scope = NewDisposeScope();
-        var attended = input + self_attn.forward(input_layernorm.forward(input));
-        return (attended + mlp.forward(post_attention_layernorm.forward(attended))).MoveToOuterDisposeScope();
+        var mixed = self_attn.forward(input_layernorm.forward(input));
+        var attended = input + (AfterAttention?.forward(mixed) ?? mixed);
+        var fed = mlp.forward(post_attention_layernorm.forward(attended));
+        return (attended + (AfterMlp?.forward(fed) ?? fed)).MoveToOuterDisposeScope();
     }
 }

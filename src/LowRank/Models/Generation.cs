@@ -40,13 +40,14 @@ public static class Generation
         model.eval();
         var device = model.parameters().First().device;
         using var generator = new Generator((ulong)options.Seed, device);
+        var longest = (int)Math.Max(1, model.Config.MaxPositions - model.VirtualTokens);
         List<long> all = [.. ids.Select(id => (long)id)];
         try
         {
             for (var i = 0; i < options.MaxNewTokens; i++)
             {
                 using var scope = NewDisposeScope();
-                var window = all.Skip(Math.Max(0, all.Count - (int)model.Config.MaxPositions)).ToArray();
+                var window = all.Skip(Math.Max(0, all.Count - longest)).ToArray();
                 var logits = model.NextLogits(tensor(window, device: device).unsqueeze(0)).select(0, 0).to(ScalarType.Float32);   // [vocabulary]
                 all.Add(Draw(logits, options, generator));
                 if (all[^1] == model.Config.EndToken) break;

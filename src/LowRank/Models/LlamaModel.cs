@@ -23,6 +23,11 @@ internal sealed class LlamaModel : nn.Module<Tensor, Tensor>
     /// <summary>[vocabulary, hidden]; a tied head multiplies with it too.</summary>
     public Parameter Embedding => embed_tokens.weight!;
 
+    public IReadOnlyList<DecoderLayer> Layers => [.. layers];
+
+    /// <summary>Trained vectors before the embedded tokens (prompt tuning); null: none. Their places are left out of what comes back.</summary>
+    public SoftPrompt? SoftPrompt { get; set; }
+
     /// <param name="ids">[batch, tokens] int64</param>
     /// <returns>[batch, tokens, hidden]</returns>
     public override Tensor forward(Tensor ids)
@@ -35,11 +40,14 @@ internal sealed class LlamaModel : nn.Module<Tensor, Tensor>
     public IEnumerable<Tensor> States(Tensor ids)
     {
         var hidden = embed_tokens.forward(ids);   // [batch, tokens] -> [batch, tokens, hidden]
+        if (SoftPrompt is { } prompt) hidden = prompt.Before(hidden);
         for (var i = 0; i < layers.Count; i++)
         {
-            yield return hidden;
+            yield return OfTokens(hidden);
             hidden = layers[i].forward(hidden);
         }
-        yield return norm.forward(hidden);
+        yield return norm.forward(OfTokens(hidden));
     }
+
+    private Tensor OfTokens(Tensor hidden) => SoftPrompt is { } prompt ? prompt.Without(hidden) : hidden;
 }
