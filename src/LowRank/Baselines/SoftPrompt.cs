@@ -1,5 +1,6 @@
 // Prompt tuning (arXiv 2104.08691, section 2): the model reads [P; X], p trained vectors P in front of the embedded tokens X. The
-// vectors take the positions 0 … p − 1, tokens those from p on. Files are PEFT's PROMPT_TUNING, one tensor [p, hidden]; how the vectors
+// vectors take the positions 0 … p − 1, tokens those from p on. Logits and loss are those of the tokens, as without a prompt, so that
+// losses compare (PEFT's also asks the last vector for the first token). Files are PEFT's PROMPT_TUNING, one tensor [p, hidden]; how the vectors
 // started is no part of a file ("RANDOM" stands there, since PEFT asks for a tokenizer's path beside "TEXT").
 using System.Text.Json.Nodes;
 using TorchSharp;
