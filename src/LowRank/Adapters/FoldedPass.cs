@@ -15,15 +15,7 @@ internal sealed class FoldedPass(AdaptedLinear layer, AdaptedPass pass, List<obj
     protected override Tensor Forward(Tensor x, Tensor y)
     {
         using var flat = y.view(-1, Weight.OutFeatures);                        // [n, out]
-        using var effective = Sum(x.dtype);
-        if (Decomposed is { } decomposed)
-        {
-            var adapter = decomposed.Adapter;
-            var factor = adapter.Norm.Factor(adapter.Magnitude!, Weight, adapter.Update, effective);
-            savedFactor = Pass.Keep(factor, madeHere: true);
-            savedNorm = Pass.Keep(adapter.Norm.Of(Weight, adapter.Update).alias(), madeHere: true);
-            Scale(effective, factor);
-        }
+        using var effective = Decomposed is null ? Sum(x.dtype) : Decompose(x.dtype);
         using var transposed = effective.t();
         var biasFirst = Bias is not null && Decomposed is null;
         if (biasFirst) flat.copy_(Bias!);
@@ -51,8 +43,7 @@ internal sealed class FoldedPass(AdaptedLinear layer, AdaptedPass pass, List<obj
         var factor = Decomposed is null ? null : saved[savedFactor];
         if (dx is not null)
         {
-            using var effective = Sum(dy.dtype);
-            if (factor is not null) Scale(effective, factor);
+            using var effective = factor is null ? Sum(dy.dtype) : Scaled(factor, dy.dtype);
             dx.addmm_(dy, effective, first ? 0 : 1);                            // [n, out] x [out, in] -> [n, in]
         }
         AddWeightGradient(dy, factor, x, gradients);
@@ -79,9 +70,23 @@ internal sealed class FoldedPass(AdaptedLinear layer, AdaptedPass pass, List<obj
         return sum;
     }
 
-    private static void Scale(Tensor matrix, Tensor factor)
+    /// <summary>f ⊙ (W + ΔW) [out, in], to be disposed; f and C are kept for backward.</summary>
+    private Tensor Decompose(ScalarType dtype)
     {
+        var (adapter, update) = (Decomposed!.Adapter, Decomposed.Update);
+        var sum = update.KnowsRowNorm ? null : Sum(dtype);
+        var factor = adapter.Norm.Factor(adapter.Magnitude!, Weight, update, sum);
+        savedFactor = Pass.Keep(factor, madeHere: true);
+        savedNorm = Pass.Keep(adapter.Norm.Of(Weight, update).alias(), madeHere: true);
+        if (sum is null) return Scaled(factor, dtype);
         using var column = factor.unsqueeze(1);
-        matrix.mul_(column);
+        sum.mul_(column);
+        return sum;
+    }
+
+    private Tensor Scaled(Tensor factor, ScalarType dtype)
+    {
+        using var dense = Weight.Dequantize(dtype);
+        return Decomposed!.Update.AddedTo(dense, factor);
     }
 }

@@ -173,6 +173,20 @@ public sealed class LowRankUpdate : Update
         using (sum) return start.AddedTo(sum);
     }
 
+    public override Tensor AddedTo(Tensor dense, Tensor factor)
+    {
+        if (start is not null) return base.AddedTo(dense, factor);
+        using var a = TypedA(dense.dtype);
+        using var b = ScaledB(dense.dtype);
+        using var column = factor.unsqueeze(1);
+        b.mul_(column);
+        var sum = dense.mul(column);
+        sum.addmm_(b, a);                                                       // [out, in] + [out, r] x [r, in]
+        return sum;
+    }
+
+    public override bool KnowsRowNorm => start is null;
+
     /// <summary>‖W + sBA‖² = ‖W‖² + 2s·rowsum((W Aᵀ) ⊙ B) + s²·rowsum((B (A Aᵀ)) ⊙ B), without anything out×in.</summary>
     public override Tensor RowNormSquared(FrozenWeight weight)
     {

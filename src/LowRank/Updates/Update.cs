@@ -71,6 +71,18 @@ public abstract class Update(string name, long inFeatures, long outFeatures) : n
         return sum;
     }
 
+    /// <summary>factor ⊙ (dense + ΔW), factor [out] one number a row: a decomposed layer's weight. The caller disposes it.</summary>
+    public virtual Tensor AddedTo(Tensor dense, Tensor factor)
+    {
+        var sum = AddedTo(dense);
+        using var column = factor.unsqueeze(1);
+        sum.mul_(column);
+        return sum;
+    }
+
+    /// <summary>Is <see cref="RowNormSquared"/> cheaper than a pass over dense + ΔW?</summary>
+    public virtual bool KnowsRowNorm => false;
+
     /// <summary>W + ΔW [out, in] in float32 or wider.</summary>
     internal Tensor AddedTo(FrozenWeight weight)
     {
