@@ -3,6 +3,7 @@
 // For scale, on two cores, idle: PEFT on PyTorch 2.14 takes 268 ms (full), 216 (LoRA), 269 (DoRA) and 690 to 810 MB; a LoRA
 // written by hand on PyTorch 210 ms, with about 106 ms of matrix products.
 using LowRank;
+using LowRank.Tests.Methods;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -20,22 +21,22 @@ internal static class TrainingStep
 
     private const string Frozen = "frozen model", Full = "full fine-tuning", Lora = "LoRA r 8";
 
-    /// <summary>The methods, on all linear layers.</summary>
-    private static readonly (string Name, AdapterConfig Config)[] Methods =
+    /// <summary>The methods that the common suite's list has measured, on all linear layers, and what policies make of two of them.</summary>
+    private static IEnumerable<(string Name, AdapterConfig Config, TrainingPolicy? Policy)> Methods =>
     [
-        (Lora, Adapter.Lora(rank: 8, alpha: 16)),
-        ("DoRA r 8", Adapter.Dora(rank: 8, alpha: 16)),
-        ("VeRA r 256", Adapter.Vera(rank: 256)),
-        ("DVoRA r 256", Adapter.Dvora(rank: 256)),
-        ("MoRA r 8, rotation", Adapter.Mora(rank: 8)),
-        ("MoRA r 8, strided", Adapter.Mora(rank: 8, MoraOperator.Strided)),
-        ("DyLoRA R 8 at 8", Adapter.DyLora(maximumRank: 8)),
-        ("QA-LoRA r 8, groups of 32", Adapter.QaLora(rank: 8)),
-        ("LoHa r 8", Adapter.Loha(rank: 8)),
-        ("LoKr r 8", Adapter.Lokr(rank: 8)),
-        ("AdaLoRA r 12, no budget", Adapter.AdaLora(targetRank: 8)),
-        ("IA³", Adapter.Ia3(feedForward: "down_proj")),
+        .. MethodList.All.Where(m => m.Value.Measured is not null).Select(m => (Name(m.Key, m.Value.Measured!), m.Value.Measured!, (TrainingPolicy?)null)),
+        ("AsyLoRA r 8", Adapter.Lora(rank: 8, alpha: 16), new AsyLoraPolicy()),
+        ("DyLoRA R 8, sampled ranks", Adapter.DyLora(maximumRank: 8), new DyLoraPolicy()),
     ];
+
+    private static string Name(string method, AdapterConfig config) => config switch
+    {
+        RankedConfig ranked => $"{method} r {ranked.Rank}",
+        VeraConfig vera => $"{method} r {vera.Rank}",
+        DyLoraConfig dyLora => $"{method} R {dyLora.MaximumRank} at {dyLora.MaximumRank}",
+        AdaLoraConfig adaLora => $"{method} r {adaLora.InitialRank}, no budget",
+        _ => method,
+    };
 
     public static void Run(Results results, int rounds)
     {
@@ -45,7 +46,7 @@ internal static class TrainingStep
             new(Frozen, model => { foreach (var (name, p) in model.named_parameters()) p.requires_grad = name == "model.layers.0.input_layernorm.weight"; }),
             new(Full, _ => { }),
         };
-        subjects.AddRange(Methods.Select(m => new Subject(m.Name, model => model.Adapt(m.Config, "all-linear"))));
+        subjects.AddRange(Methods.Select(m => new Subject(m.Name, model => model.Adapt(m.Config, "all-linear"), m.Policy)));
         using var products = new MatrixProducts(Shape, Batch * Tokens, Tokens);
         List<double> productTimes = [], weightProductTimes = [];
         for (var round = -2; round < rounds; round++)       // the first two warm up
@@ -77,11 +78,14 @@ internal static class TrainingStep
         private readonly optim.Optimizer optimizer;
         private readonly Tensor ids;
         private readonly List<double> times = [];
+        private readonly TrainingPolicy? policy;
+        private long step;
 
-        public Subject(string name, Action<CausalLm> prepare)
+        public Subject(string name, Action<CausalLm> prepare, TrainingPolicy? policy = null)
         {
-            Name = name;
+            (Name, this.policy) = (name, policy);
             prepare(model);
+            policy?.Begin(model, new());
             model.train();
             Trained = TrainableParameters.Of(model).Trainable;
             optimizer = optim.AdamW(model.parameters().Where(p => p.requires_grad), lr: 1e-4);
@@ -107,6 +111,7 @@ internal static class TrainingStep
             var time = Machine.Once(() =>
             {
                 using var scope = NewDisposeScope();
+                policy?.BeforeStep(step++);
                 optimizer.zero_grad();
                 model.Loss(ids).backward();
                 optimizer.step();

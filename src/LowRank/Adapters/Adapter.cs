@@ -88,6 +88,17 @@ public static class Adapter
     /// <param name="feedForward">Layers whose input is scaled, as "down_proj"; null for none.</param>
     public static Ia3Config Ia3(TargetPattern? feedForward = null) => new() { FeedForward = feedForward };
 
+    /// <summary>A method of one's own, with targets, files and everything else that the others have (src/LowRank/Updates/README.md).</summary>
+    /// <param name="method">Its name, which files carry as their peft_type; a file of it can be read once this has been called.</param>
+    /// <param name="create">Makes the update of a layer from its inputs, its outputs, the element type and the device of its tensors, which
+    /// may be the meta device.</param>
+    /// <param name="dropout">Share of the adapter's input that is dropped in training.</param>
+    /// <exception cref="ArgumentException">A method of this library has that name.</exception>
+    public static OwnConfig Own(string method, Func<long, long, TorchSharp.torch.ScalarType, TorchSharp.torch.Device, Update> create, double dropout = 0) =>
+        string.IsNullOrWhiteSpace(method) || Array.Exists(PeftConfig.Methods, m => m.Type == method) || BaselineFiles.Knows(method)
+            ? throw new ArgumentException($"\"{method}\" can't be the name of a method of your own: it is empty, or one of this library's")
+            : new(method, create) { Dropout = dropout };
+
     /// <summary>Splits the adapted weight of any additive method into magnitude and direction.</summary>
     public static T WithMagnitude<T>(this T configuration) where T : AdapterConfig =>
         (T)((AdapterConfig)configuration with { Decomposed = true });

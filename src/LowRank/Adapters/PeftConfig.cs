@@ -19,7 +19,7 @@ internal static class PeftConfig
     public const string Version = "0.20.1.dev0";
 
     /// <summary>Every method that files may name. A new method is one entry more.</summary>
-    private static readonly PeftMethod[] Methods = [LoraConfig.Peft, AdaLoraConfig.Peft, DyLoraConfig.Peft, Ia3Config.Peft, LohaConfig.Peft, LokrConfig.Peft, MoraConfig.Peft, QaLoraConfig.Peft,
+    internal static readonly PeftMethod[] Methods = [LoraConfig.Peft, AdaLoraConfig.Peft, DyLoraConfig.Peft, Ia3Config.Peft, LohaConfig.Peft, LokrConfig.Peft, MoraConfig.Peft, QaLoraConfig.Peft,
         VeraConfig.Peft];
 
     /// <summary>The file's text; targets are the modules that have the adapter, listed if the configuration said
@@ -61,8 +61,9 @@ internal static class PeftConfig
     {
         var fields = PeftFields.Read(path);
         var type = fields.Get("peft_type", "");
-        var method = Array.Find(Methods, m => m.Type == type)
-            ?? throw fields.Bad($"\"peft_type\" is \"{type}\"; known here: {string.Join(", ", Methods.Select(m => m.Type))}{(BaselineFiles.Knows(type) ? ". LoadBaseline reads it" : "")}");
+        var method = Array.Find(Methods, m => m.Type == type) ?? OwnConfig.Find(type)
+            ?? throw fields.Bad($"\"peft_type\" is \"{type}\"; known here: {string.Join(", ", Methods.Select(m => m.Type))}. " +
+                (BaselineFiles.Knows(type) ? "LoadBaseline reads it" : "A method of your own is known once Adapter.Own has been called with its name"));
         fields.Refuse("modules_to_save", "[]");
         fields.Refuse("bias", "\"none\"");
         try

@@ -118,7 +118,7 @@ public sealed class AdapterCardTests : IDisposable
         Assert.Equal(numbers, Number(Rows(text)["parameters"][0]));
     }
 
-    public static TheoryData<string> Names => MethodList.Names;
+    public static TheoryData<string> Names => MethodData.Names;
 
     [Fact]
     public void ARunThatStoppedAtOnceAndATableOfRanks()

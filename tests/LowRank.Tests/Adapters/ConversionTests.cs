@@ -19,7 +19,7 @@ public sealed class ConversionTests : IDisposable
         scope.Dispose();
     }
 
-    public static TheoryData<string, long, long> NamesAndShapes => MethodList.NamesAndShapes;
+    public static TheoryData<string, long, long> NamesAndShapes => MethodData.NamesAndShapes;
 
     private static void Move(nn.Module model)
     {

@@ -13,7 +13,7 @@ public sealed class MixedBatchTests : IDisposable
 
     public void Dispose() => scope.Dispose();
 
-    public static TheoryData<string> Names => MethodList.Names;
+    public static TheoryData<string> Names => MethodData.Names;
 
     private static readonly string?[] Rows = ["mine", "dora", null, "mine", "lora", "dora"];
 

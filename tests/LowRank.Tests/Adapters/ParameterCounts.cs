@@ -37,7 +37,7 @@ public class ParameterCounts
     [Fact]
     public void VerasGpt3CountFollowsItsFormula() => Assert.Equal(96 * 2 * (1024 + 12288), Adapter.Vera(rank: 1024).CountTrainable(Gpt3));
 
-    public static TheoryData<string> Methods => LowRank.Tests.Methods.MethodList.Names;
+    public static TheoryData<string> Methods => LowRank.Tests.Methods.MethodData.Names;
 
     [Theory, MemberData(nameof(Methods))]
     public void ShapesAndAModelGiveTheSameCount(string method)

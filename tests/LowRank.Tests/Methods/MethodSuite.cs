@@ -19,9 +19,9 @@ public sealed class MethodSuite : IDisposable
         scope.Dispose();
     }
 
-    public static TheoryData<string> Names => MethodList.Names;
+    public static TheoryData<string> Names => MethodData.Names;
 
-    public static TheoryData<string, long, long> NamesAndShapes => MethodList.NamesAndShapes;
+    public static TheoryData<string, long, long> NamesAndShapes => MethodData.NamesAndShapes;
 
     private static AdapterConfig Config(string method) => MethodList.All[method].Config;
 

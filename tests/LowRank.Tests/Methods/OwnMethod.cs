@@ -1,67 +1,58 @@
-// The guide's method (src/LowRank/Updates/README.md), word for word, checked as any other.
+// The guide to a method of one's own (src/LowRank/Updates/README.md): its code is what the suite checks, and what it says is so.
 using LowRank.Tests.Adapters;
 using TorchSharp;
-using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace LowRank.Tests.Methods;
 
-/// <summary>ΔW = u vᵀ with u [out, 1] and v [1, in]: the simplest change of all.</summary>
-public sealed class OuterUpdate : MaterializedUpdate
-{
-    private readonly Parameter u, v;
-
-    public OuterUpdate(long inFeatures, long outFeatures, ScalarType? dtype, Device? device)
-        : base(nameof(OuterUpdate), inFeatures, outFeatures)
-    {
-        u = new Parameter(zeros(outFeatures, 1, dtype, device));    // ΔW = 0 at the start
-        v = new Parameter(ones(1, inFeatures, dtype, device));
-        RegisterComponents();
-    }
-
-    public override IReadOnlyList<UpdateTensor> Tensors => [new("outer_u", u), new("outer_v", v)];
-
-    public override Tensor Delta(ScalarType dtype)
-    {
-        using var grad = no_grad();
-        return u.to(dtype).mm(v.to(dtype));                         // [out, 1] x [1, in] -> [out, in]
-    }
-
-    protected override void DeltaBackward(Tensor delta, UpdateGradients gradients)
-    {
-        gradients.Set(0, delta.mm(v.detach().to(delta.dtype).t()).to(u.dtype));     // ∂u = G vᵀ
-        gradients.Set(1, u.detach().to(delta.dtype).t().mm(delta).to(v.dtype));     // ∂v = uᵀ G
-    }
-}
-
 public sealed class OwnMethod
 {
+    private static string Source(string path) => File.ReadAllText(Path.GetFullPath(path, Golden.TestsFolder));
+
+    private static string Code(int block) => Source("../src/LowRank/Updates/README.md").Split("```csharp\n")[block].Split("```")[0];
+
     [Fact]
-    public void TheGuidesCodeIsThisCode()
+    public void TheGuidesUpdateIsTheOneThatTheSuiteChecksInThirtyLines()
     {
-        var guide = File.ReadAllText(Path.GetFullPath("../src/LowRank/Updates/README.md", Golden.TestsFolder)).Split("```csharp\n")[1].Split("```")[0];
-        Assert.Contains(guide, File.ReadAllText(Path.GetFullPath("LowRank.Tests/Methods/OwnMethod.cs", Golden.TestsFolder)));
+        Assert.Contains(Code(1), Source("LowRank.Tests/Methods/OuterUpdate.cs"));
+        Assert.InRange(Code(1).Split('\n').Count(line => line.Trim() is not ("" or "{" or "}")), 10, 30);
+        Assert.IsType<OwnConfig>(MethodList.All["a method of one's own"].Config);
     }
 
-    [Theory, InlineData(false), InlineData(true)]
-    public void TheGuidesMethodHasRightGradientsAndMerges(bool decomposed)
+    [Fact]
+    public void TheGuidesThreeLinesDoWhatTheySay()
     {
+        using var folder = new TemporaryFolder();
         using var scope = NewDisposeScope();
-        manual_seed(1);
-        var layer = new AdaptedLinear(5, 7, hasBias: true, ScalarType.Float64);
-        layer.AddAdapter("mine", new OuterUpdate(5, 7, ScalarType.Float64, null), decomposed);
-        foreach (var parameter in new Tensor[] { layer.get_parameter("weight")!, layer.Bias! }) parameter.requires_grad = false;
-        using (no_grad())
-            foreach (var (_, tensor) in layer.Find("mine")!.Tensors) tensor.add_(randn_like(tensor).mul_(0.3));
-        foreach (var tokens in new[] { 2, 15 })
-        {
-            var x = randn(tokens, 5, dtype: ScalarType.Float64).requires_grad_();
-            if (!decomposed)
-                Adapters.Gradients.Check(() => layer.forward(x), [("x", x), .. layer.Find("mine")!.Tensors.Select(t => (t.Name, (Tensor)t.Value))]);
-            var adapted = layer.forward(x);
-            layer.Merge();
-            Golden.Close(adapted, layer.forward(x), 1e-12, "merged");
-            layer.Unmerge();
-        }
+        var model = new Skeleton(1, 12, 6, 20);
+        var outer = Adapter.Own("OUTER", (inFeatures, outFeatures, dtype, device) => new OuterUpdate(inFeatures, outFeatures, dtype, device));
+        model.Adapt(outer, "q_proj|v_proj");                                // or outer.WithMagnitude()
+        model.SaveAdapter(folder.File("outer"));                            // peft_type "OUTER"
+        static string Words(string line) => line.Split("//")[0].Replace("\"out/outer\"", "folder.File(\"outer\")").Trim();
+        var here = Source("LowRank.Tests/Methods/OwnMethod.cs").Split('\n').Select(Words).ToHashSet();
+        Assert.All(Code(2).TrimEnd('\n').Split('\n'), line => Assert.Contains(Words(line), here));
+
+        Assert.Contains("\"peft_type\": \"OUTER\"", File.ReadAllText(folder.File("outer/adapter_config.json")));
+        Assert.Equal(["q_proj", "v_proj"], model.LayersOf("default").Select(l => l.Path.Split('.')[^1]));
+        Assert.Equal(12 + 12 + 12 + 6, TrainableParameters.Of(model).Trainable);
+    }
+
+    [Fact]
+    public void NamesAndUpdatesThatDoNotFitAreRefused()
+    {
+        static Update Create(long i, long o, ScalarType dtype, Device device) => new OuterUpdate(i, o, dtype, device);
+        foreach (var name in new[] { "LORA", "", "MORA", "PREFIX_TUNING" })
+            Assert.Contains("can't be the name of a method of your own", Assert.Throws<ArgumentException>(() => Adapter.Own(name, Create)).Message);
+        var model = new Skeleton(1, 12, 6, 20);
+        var turned = Adapter.Own("TURNED", (i, o, dtype, device) => new OuterUpdate(o + 1, i, dtype, device));
+        Assert.Contains("TURNED made an update [12, 13] for", Assert.Throws<ArgumentException>(() => model.Adapt(turned, "q_proj")).Message);
+        Assert.Empty(model.AdapterNames());
+
+        using var folder = new TemporaryFolder();
+        model.Adapt(Adapter.Own("UNHEARD", Create));
+        model.SaveAdapter(folder.File("own"));
+        var path = folder.File("own/adapter_config.json");
+        File.WriteAllText(path, File.ReadAllText(path).Replace("UNHEARD", "UNHEARD_OF"));
+        Assert.Contains("known once Adapter.Own has been called", Assert.Throws<InvalidDataException>(() => new Skeleton(1, 12, 6, 20).LoadAdapter(folder.File("own"))).Message);
     }
 }
