@@ -67,6 +67,8 @@ public sealed record AdaLoraConfig : AdapterConfig
     internal override IEnumerable<(string Name, long[] Shape)> TensorsOf(string path, long inFeatures, long outFeatures) =>
         [("lora_A", [RankOf(path), inFeatures]), ("lora_B", [outFeatures, RankOf(path)]), ("lora_E", [RankOf(path), 1])];
 
+    internal override (long Rows, bool Trains) ReaderOf(string path, long inFeatures, long outFeatures) => (RankOf(path), true);
+
     /// <summary>"model.layers.0.self_attn.q_proj.lora_E" to the layer's path.</summary>
     private static string PathOf(string key)
     {

@@ -116,6 +116,14 @@ public sealed partial class AdaptedLinear
         return sum;
     }
 
+    /// <summary>The weight [out, in] that forward multiplies with: W and the adapters that work now, in float32 or wider. It may share
+    /// W's memory: read it only, and dispose it.</summary>
+    public Tensor AdaptedWeight()
+    {
+        using var grad = no_grad();
+        return HasWork ? MergedWeight(Working.ToList()) : Weight.Dequantize(FrozenWeight.Wide(Weight.DataType));
+    }
+
     /// <summary>The decomposed adapter rescales W + its own ΔW; plain ones are added to that.</summary>
     private Tensor MergedWeight(List<LinearAdapter> working)
     {

@@ -60,6 +60,16 @@ public abstract record AdapterConfig
     internal virtual IEnumerable<(string Name, long[] Shape)> SharedTensorsOf(
         IReadOnlyList<(string Path, AdaptedLinear Layer)> targets) => [];
 
+    /// <summary>Shapes of frozen tensors that the layers share: they lie in memory whether or not a file holds them.</summary>
+    internal virtual IEnumerable<long[]> SharedShapesOf(IReadOnlyList<LayerShape> targets) => [];
+
+    /// <summary>Rows of the update's <see cref="Update.Reader"/> for one layer, 0 without one, and whether it trains: what decides about
+    /// keeping x for backward (<see cref="AdapterPass.ReadsInputInBackward"/>).</summary>
+    internal virtual (long Rows, bool Trains) ReaderOf(string path, long inFeatures, long outFeatures) => (0, false);
+
+    /// <summary>Bytes of what one layer's update computes once and keeps beside its tensors.</summary>
+    internal virtual long TableBytesOf(string path, long inFeatures, long outFeatures) => 0;
+
     /// <summary>The file's "peft_type".</summary>
     internal abstract string PeftType { get; }
 

@@ -108,6 +108,10 @@ internal abstract class LayerPass
         gradients[weightArgument] = gradient;
     }
 
+    /// <summary>Are there more tokens than the harmonic mean of in and out?</summary>
+    internal static bool FoldingPays(long inFeatures, long outFeatures, long tokens) =>
+        2 * inFeatures * outFeatures < tokens * (inFeatures + outFeatures);
+
     /// <summary>
     /// More tokens than the harmonic mean of in and out, everything in float32 or wider (a 16-bit W + ΔW would round ΔW away),
     /// no dropout, a magnitude alone and without zeros (where m = 0 the output does not show u, which the gradient of m needs).
@@ -115,8 +119,7 @@ internal abstract class LayerPass
     private static bool Folds(AdaptedLinear layer, Tensor x)
     {
         var (working, weight) = (layer.Working.ToList(), layer.Weight);
-        var (size, both) = (weight.InFeatures * weight.OutFeatures, weight.InFeatures + weight.OutFeatures);
-        if (working.Count == 0 || 2 * size >= x.numel() / weight.InFeatures * both) return false;
+        if (working.Count == 0 || !FoldingPays(weight.InFeatures, weight.OutFeatures, x.numel() / weight.InFeatures)) return false;
         if (x.dtype != FrozenWeight.Wide(weight.DataType) || working.Exists(a => a.training && a.Dropout > 0)) return false;
         if (working.Find(a => a.Magnitude is not null)?.Magnitude is not { } magnitude) return true;
         using var zeros = magnitude.eq(0);

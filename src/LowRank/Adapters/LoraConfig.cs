@@ -44,4 +44,6 @@ public sealed partial record LoraConfig : ScaledConfig
         yield return ("lora_B.weight", [outFeatures, rank]);
         if (Bias) yield return ("lora_B.bias", [outFeatures]);
     }
+
+    internal override (long Rows, bool Trains) ReaderOf(string path, long inFeatures, long outFeatures) => (RankOf(path), true);
 }

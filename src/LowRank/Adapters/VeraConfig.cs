@@ -76,5 +76,11 @@ public sealed record VeraConfig : AdapterConfig
 
     internal override IEnumerable<(string Name, long[] Shape)> SharedTensorsOf(IReadOnlyList<(string Path, AdaptedLinear Layer)> targets) =>
         !SavesProjections ? []
-        : [("vera_A", [Rank, targets.Max(t => t.Layer.InFeatures)]), ("vera_B", [targets.Max(t => t.Layer.OutFeatures), Rank])];
+        : new[] { "vera_A", "vera_B" }.Zip(SharedShapesOf([.. targets.Select(t => new LayerShape(t.Path, t.Layer.InFeatures, t.Layer.OutFeatures))]));
+
+    internal override IEnumerable<long[]> SharedShapesOf(IReadOnlyList<LayerShape> targets) =>
+        [[Rank, targets.Max(t => t.InFeatures)], [targets.Max(t => t.OutFeatures), Rank]];
+
+    internal override (long Rows, bool Trains) ReaderOf(string path, long inFeatures, long outFeatures) =>
+        (VeraUpdate.Reads(Rank, inFeatures, outFeatures) ? Rank : 0, false);
 }

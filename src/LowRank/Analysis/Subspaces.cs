@@ -63,7 +63,14 @@ public static class Subspaces
         using var grad = no_grad();
         var (u, _, vh) = linalg.svd(Exact(delta), fullMatrices: false);
         rank = (int)Math.Min(rank, u.shape[1]);
-        var core = u.narrow(1, 0, rank).t().mm(Exact(weight)).mm(vh.narrow(0, 0, rank).t());     // [r, out] x [out, in] x [in, r]
+        return Amplification(delta, weight, u.narrow(1, 0, rank), vh.narrow(0, 0, rank));
+    }
+
+    /// <summary>The same with U [out, r] and Vᵀ [r, in] at hand.</summary>
+    internal static double Amplification(Tensor delta, Tensor weight, Tensor u, Tensor vh)
+    {
+        using var scope = NewDisposeScope();
+        using var core = u.t().mm(Exact(weight)).mm(vh.t());                    // [r, out] x [out, in] x [in, r]
         return Exact(delta).norm().item<double>() / core.norm().item<double>();
     }
 

@@ -32,11 +32,14 @@ public sealed class VeraUpdate : Update
                 $"[{projections.OutFeatures}, {projections.InFeatures}]");
         this.projections = projections;
         Rank = projections.Rank;
-        reads = Rank * (inFeatures + outFeatures) < inFeatures * outFeatures;
+        reads = Reads(Rank, inFeatures, outFeatures);
         vera_lambda_b = new Parameter(zeros(outFeatures, dtype, device));
         vera_lambda_d = new Parameter(full([Rank], initialD, dtype, device));
         RegisterComponents();
     }
+
+    /// <summary>Is r narrow enough to read x as other methods do?</summary>
+    internal static bool Reads(long rank, long inFeatures, long outFeatures) => rank * (inFeatures + outFeatures) < inFeatures * outFeatures;
 
     public long Rank { get; }
 

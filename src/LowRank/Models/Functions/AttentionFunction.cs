@@ -46,6 +46,16 @@ internal sealed class AttentionFunction : autograd.SingleTensorFunction<Attentio
         return HeadLayout.Join(mixed, null, batch, tokens, d, 1);
     }
 
+    /// <summary>What <see cref="Apply"/> gives and keeps, from shapes alone: its own copies of q, k and v, and P.</summary>
+    public static TracedTensor Trace(ActivationTrace trace, TracedTensor q, TracedTensor k, TracedTensor v, long tokens, long headSize)
+    {
+        var y = trace.Make(q.Numbers, q.RequiresGrad || k.RequiresGrad || v.RequiresGrad);
+        if (!y.RequiresGrad) return y;
+        foreach (var x in (ReadOnlySpan<TracedTensor>)[q, k, v]) trace.KeepMade(x.Numbers);
+        trace.KeepMade(q.Numbers / headSize * tokens);                   // [batch · heads · tokens, tokens]
+        return y;
+    }
+
     /// <inheritdoc/>
     public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
     {

@@ -26,6 +26,24 @@ internal static class NextTokenLoss
             .MoveToOuterDisposeScope();
     }
 
+    /// <summary>What <see cref="OfHidden"/> keeps, from shapes alone: the gradients themselves. The result is what a chunk takes
+    /// meanwhile, in numbers.</summary>
+    public static long TraceHidden(ActivationTrace trace, TracedTensor hidden, long rows, long vocabulary, bool weightTrains)
+    {
+        var size = hidden.Numbers / rows;
+        if (hidden.RequiresGrad) trace.KeepMade(hidden.Numbers);
+        if (weightTrains) trace.KeepMade(vocabulary * size);
+        return Math.Min(rows, RowsAtOnce(vocabulary)) * (vocabulary + size);
+    }
+
+    /// <summary>What <see cref="OfLogits"/> keeps, from shapes alone: the gradient of the logits.</summary>
+    public static void TraceLogits(ActivationTrace trace, TracedTensor logits)
+    {
+        if (logits.RequiresGrad) trace.KeepMade(logits.Numbers);
+    }
+
+    private static long RowsAtOnce(long vocabulary) => Math.Max(64, ChunkSize / vocabulary);
+
     /// <param name="logits">[rows, vocabulary]</param>
     /// <param name="targets">[rows] int64</param>
     /// <returns>A scalar: the mean over the rows that are not ignored.</returns>
@@ -72,7 +90,7 @@ internal static class NextTokenLoss
             var dhidden = wantHidden ? empty_like(hidden) : null;
             var dweight = wantWeight ? zeros_like(weight) : null;
             double loss = 0;
-            var size = Math.Max(64, ChunkSize / weight.shape[0]);
+            var size = RowsAtOnce(weight.shape[0]);
             for (long start = 0; start < hidden.shape[0]; start += size)
             {
                 using var chunk = NewDisposeScope();

@@ -37,6 +37,20 @@ internal sealed class RmsNormFunction : autograd.SingleTensorFunction<RmsNormFun
         return wide.mul(r).to(x.dtype).mul_(weight);
     }
 
+    /// <summary>What <see cref="Apply"/> gives and keeps, from shapes alone.</summary>
+    /// <param name="trace">The account.</param>
+    /// <param name="x">[rows, size]</param>
+    /// <param name="rows">Places, as many as r has numbers.</param>
+    /// <param name="weightTrains">Does the weight require a gradient?</param>
+    public static TracedTensor Trace(ActivationTrace trace, TracedTensor x, long rows, bool weightTrains)
+    {
+        var y = trace.Make(x.Numbers, x.RequiresGrad || weightTrains);
+        if (!y.RequiresGrad) return y;
+        trace.Keep(x);
+        trace.KeepMade(rows, Precision.Wide(trace.DataType));
+        return y;
+    }
+
     /// <inheritdoc/>
     public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
     {

@@ -27,6 +27,16 @@ internal sealed class SwiGluFunction : autograd.SingleTensorFunction<SwiGluFunct
         return result;
     }
 
+    /// <summary>What <see cref="Apply"/> gives and keeps, from shapes alone.</summary>
+    public static TracedTensor Trace(ActivationTrace trace, TracedTensor gate, TracedTensor up)
+    {
+        var y = trace.Make(gate.Numbers, gate.RequiresGrad || up.RequiresGrad);
+        if (!y.RequiresGrad) return y;
+        trace.Keep(gate);
+        trace.Keep(up);
+        return y;
+    }
+
     /// <inheritdoc/>
     public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
     {

@@ -1,0 +1,159 @@
+// Where the memory of a step goes, from shapes alone: no tensor is made, so a model of any size can be asked about. What the activations
+// take is what this library's functions keep (see ActivationTrace); the tests hold it against the allocator's count.
+//
+//   weights        every parameter of the base model in its type
+//   adapters       what the adapter trains, in float32 or wider, and frozen matrices that its layers share (VeRA)
+//   tables         computed once and kept: the rotary angles, row norms of decomposed layers, MoRA's maps
+//   gradients      one for each trained number, in its type
+//   optimizer      AdamW: two moments for each trained number
+//   activations    kept between forward and backward
+using System.Globalization;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace LowRank;
+
+/// <summary>Bytes of a step, by what they are for.</summary>
+public sealed record MemoryLedger
+{
+    /// <summary>The base model's parameters.</summary>
+    public long Weights { get; private init; }
+
+    /// <summary>The adapter's tensors, and frozen ones that its layers share.</summary>
+    public long Adapters { get; private init; }
+
+    /// <summary>Rotary angles, row norms, maps.</summary>
+    public long Tables { get; private init; }
+
+    /// <summary>Of the trained parameters; they exist from backward to the next step's start.</summary>
+    public long Gradients { get; private init; }
+
+    /// <summary>AdamW's two moments.</summary>
+    public long Optimizer { get; private init; }
+
+    /// <summary>What forward keeps for backward.</summary>
+    public long Activations { get; private init; }
+
+    /// <summary>What stays from step to step.</summary>
+    public long Resident => Weights + Adapters + Tables + Optimizer;
+
+    /// <summary>
+    /// The most at one time: resident, and the worst moment of forward, backward and the optimizer's step, with what a layer has alive in
+    /// passing. An estimate a few percent above the truth; activations and gradients are not all there at once.
+    /// </summary>
+    public long Peak { get; private init; }
+
+    /// <summary>Numbers that train.</summary>
+    public long Trained { get; private init; }
+
+    /// <summary>Tensors whose sizes were added up as activations: an allocator rounds each up.</summary>
+    internal int ActivationTensors { get; private init; }
+
+    /// <summary>A step of training with AdamW, its gradients freed before the next forward as <see cref="Trainer"/> does.</summary>
+    /// <param name="model">The model's shape.</param>
+    /// <param name="adapter">The method, without a policy that freezes a part of it; null for full fine-tuning.</param>
+    /// <param name="batch">Rows of a batch; with accumulation those of one part.</param>
+    /// <param name="tokens">Tokens of a row.</param>
+    /// <param name="targets">Which layers; the configuration's own if not given.</param>
+    /// <param name="dtype">Of weights and activations. A 16-bit model's adapters are float32.</param>
+    /// <param name="storage">Bytes of a linear layer's weight where it is not dense, scales and tables included; null for a layer that
+    /// is.</param>
+    /// <exception cref="ArgumentException">No layer matches, or a number makes no sense.</exception>
+    public static MemoryLedger OfTraining(LlamaConfig model, AdapterConfig? adapter, long batch, long tokens, TargetPattern? targets = null,
+        ScalarType dtype = ScalarType.Float32, Func<LayerShape, long?>? storage = null)
+    {
+        var resident = Parts(model, ref adapter, batch, tokens, targets, dtype, storage);
+        var trained = adapter is null ? model.ParameterCount : adapter.CountTrainable(model.LinearLayers());
+        var type = adapter is null ? dtype : FrozenWeight.Wide(dtype);
+        var gradients = trained * type.ElementSize();
+        var trace = new LlamaTrace(model, adapter, trainsAll: adapter is null, batch, tokens, dtype);
+        var ledger = resident with
+        {
+            Trained = trained, Gradients = gradients, Optimizer = 2 * gradients, Activations = trace.Kept, ActivationTensors = trace.Tensors,
+        };
+        return ledger with { Peak = ledger.Resident + Worst(trace, gradients, EmbeddingGradients(model, adapter, dtype)) };
+    }
+
+    /// <summary>Generating: the logits after the last place of each row. This library keeps no keys and values between tokens, so every
+    /// token is a pass over all places.</summary>
+    /// <param name="model">The model's shape.</param>
+    /// <param name="adapter">An adapter that is not merged; null for none, or for a merged one.</param>
+    /// <param name="batch">Rows.</param>
+    /// <param name="tokens">Tokens of a row.</param>
+    /// <param name="targets">Which layers; the configuration's own if not given.</param>
+    /// <param name="dtype">Of weights and activations.</param>
+    /// <param name="storage">As for training.</param>
+    public static MemoryLedger OfInference(LlamaConfig model, AdapterConfig? adapter, long batch, long tokens, TargetPattern? targets = null,
+        ScalarType dtype = ScalarType.Float32, Func<LayerShape, long?>? storage = null)
+    {
+        var resident = Parts(model, ref adapter, batch, tokens, targets, dtype, storage);
+        var size = dtype.ElementSize();
+        // One layer's outputs, and attention's own copies, which are freed before the MLP's outputs come.
+        long q = model.Heads * model.HeadSize, kv = model.KeyValueHeads * model.HeadSize, places = batch * tokens;
+        var before = places * (3 * model.HiddenSize + q + 2 * kv);
+        var attention = before + places * (2 * q + 2 * kv) + batch * model.Heads * tokens * tokens;
+        var mlp = before + places * (q + 4 * model.HiddenSize + 3 * model.IntermediateSize);
+        var head = places * model.HiddenSize * 2 + batch * model.VocabularySize;
+        return resident with { Peak = resident.Resident + Math.Max(Math.Max(attention, mlp), head) * size };
+    }
+
+    /// <summary>Its rows in MiB.</summary>
+    public override string ToString()
+    {
+        static string MiB(long bytes) => (bytes / 1048576.0).ToString("N1", CultureInfo.InvariantCulture);
+        var rows = new List<string[]> { new[] { "", "MiB" } };
+        foreach (var (name, bytes) in new[]
+        {
+            ("weights", Weights), ("adapters", Adapters), ("tables", Tables), ("optimizer", Optimizer), ("gradients", Gradients),
+            ("activations", Activations), ("resident", Resident), ("peak", Peak),
+        })
+            rows.Add([name, MiB(bytes)]);
+        return TextTable.Of(rows);
+    }
+
+    private static MemoryLedger Parts(LlamaConfig model, ref AdapterConfig? adapter, long batch, long tokens, TargetPattern? targets,
+        ScalarType dtype, Func<LayerShape, long?>? storage)
+    {
+        model.Validate();
+        if (batch < 1 || tokens < 1) throw new ArgumentException($"a batch has at least one row and one token; given {batch} x {tokens}");
+        var (size, wide) = (dtype.ElementSize(), FrozenWeight.Wide(dtype).ElementSize());
+        var linears = model.LinearLayers();
+        var weights = model.ParameterCount * size + (storage is null ? 0
+            : linears.Sum(l => storage(l) is { } bytes ? bytes - l.InFeatures * l.OutFeatures * size : 0));
+        // The table is made for 128 places at least: cosine and sine of half a head each.
+        var tables = Math.Max(tokens, 128) * model.HeadSize * size;
+        if (adapter is null) return new() { Weights = weights, Tables = tables };
+
+        var config = adapter = adapter with { Targets = targets ?? adapter.Targets };
+        var trained = config.CountTrainable(linears);
+        var chosen = linears.Where(l => config.Chooses(l.Path)).ToList();
+        var shared = config.SharedShapesOf(chosen).Sum(shape => shape.Aggregate(1L, (product, n) => product * n));
+        foreach (var layer in chosen)
+        {
+            tables += config.TableBytesOf(layer.Path, layer.InFeatures, layer.OutFeatures);
+            if (config.Decomposed) tables += layer.OutFeatures * (2 * wide + sizeof(bool));       // ‖W‖², C, which rows are zero
+        }
+        return new() { Weights = weights, Adapters = (trained + shared) * wide, Tables = tables };
+    }
+
+    /// <summary>Bytes of the embedding's gradient while backward runs through the layers, and what is added at its end: a tied one has its
+    /// head's part from the start, and its own comes as a second matrix.</summary>
+    private static (long Later, long Extra) EmbeddingGradients(LlamaConfig model, AdapterConfig? adapter, ScalarType dtype)
+    {
+        var bytes = adapter is null ? model.VocabularySize * model.HiddenSize * dtype.ElementSize() : 0;
+        return model.TiedEmbeddings ? (0, bytes) : (bytes, 0);
+    }
+
+    /// <summary>The worst moment beyond what is resident. In backward a layer's activations are still there while its gradients come.</summary>
+    private static long Worst(LlamaTrace trace, long gradients, (long Later, long Extra) embedding)
+    {
+        var worst = Math.Max(trace.Kept + trace.Loss, gradients + embedding.Extra);
+        var later = gradients - trace.Layers.Sum(l => l.Gradients) - embedding.Later;     // of head and last norm
+        foreach (var layer in trace.Layers.Reverse())
+        {
+            later += layer.Gradients;
+            worst = Math.Max(worst, Math.Max(layer.KeptSoFar + layer.Forward, layer.KeptSoFar + layer.Backward + later));
+        }
+        return worst;
+    }
+}

@@ -1,0 +1,187 @@
+// The ledger against the allocator's count, for every method, and the papers' numbers.
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace LowRank.Tests.Analysis;
+
+public sealed class MemoryLedgerTests
+{
+    private static readonly LlamaConfig Llama7B = new()
+    {
+        VocabularySize = 32000, HiddenSize = 4096, IntermediateSize = 11008, Layers = 32, Heads = 32, KeyValueHeads = 32,
+    };
+
+    private const double GB = 1e9;
+
+    [Fact]
+    public void Full_fine_tuning_in_float32_takes_sixteen_bytes_a_parameter()
+    {
+        var ledger = MemoryLedger.OfTraining(Llama7B, null, batch: 1, tokens: 512);
+        Assert.Equal(6_738_415_616, ledger.Trained);
+        Assert.Equal(16 * ledger.Trained, ledger.Weights + ledger.Gradients + ledger.Optimizer);
+        Assert.InRange((ledger.Weights + ledger.Gradients + ledger.Optimizer) / GB, 107.8, 107.9);
+        Assert.True(ledger.Peak > 16 * ledger.Trained);
+    }
+
+    /// <summary>LoRA (arXiv 2106.09685, section 4.2): up to 2/3 less memory with Adam, and the optimizer all but gone.</summary>
+    [Fact]
+    public void LoRA_saves_two_thirds_as_its_paper_says()
+    {
+        var full = MemoryLedger.OfTraining(Llama7B, null, batch: 1, tokens: 128);
+        var lora = MemoryLedger.OfTraining(Llama7B, Adapter.Lora(rank: 4), batch: 1, tokens: 128, targets: "q_proj|v_proj");
+        Assert.Equal(2 * 32 * 4 * (4096 + 4096), lora.Trained);
+        Assert.Equal(full.Weights, lora.Weights);
+        Assert.True(lora.Optimizer * 1000 < full.Optimizer);
+        Assert.InRange(lora.Peak / (double)full.Peak, 0.2, 1.0 / 3);
+    }
+
+    /// <summary>QLoRA (arXiv 2305.14314): NF4 with double quantization takes 4.127 bits a parameter; VeRA's tensors shrink further.</summary>
+    [Fact]
+    public void A_quantized_storage_and_a_smaller_method_show_where_they_save()
+    {
+        long? Nf4(LayerShape layer) => layer.Path == "lm_head" ? null : (long)(layer.InFeatures * layer.OutFeatures * 4.126953 / 8);
+        var lora = MemoryLedger.OfTraining(Llama7B, Adapter.Lora(rank: 64), 1, 512, dtype: ScalarType.BFloat16, storage: Nf4);
+        var embeddings = 2L * 32000 * 4096 * 2;
+        Assert.InRange(lora.Weights - embeddings, 6_476_005_376 * 0.5158, 6_476_005_376 * 0.516 + 1_000_000);
+        Assert.Equal(159_907_840 * 4L, lora.Adapters);                                      // float32 over bfloat16
+        var vera = MemoryLedger.OfTraining(Llama7B, Adapter.Vera(rank: 1024), 1, 512, dtype: ScalarType.BFloat16, storage: Nf4);
+        Assert.Equal(1_589_248 * 4L, vera.Gradients);
+        Assert.Equal(vera.Gradients + 2L * 1024 * 11008 * 4, vera.Adapters);
+    }
+
+    [Fact]
+    public void More_tokens_take_more_and_inference_takes_no_gradients()
+    {
+        var (small, large) = (MemoryLedger.OfTraining(Llama7B, Adapter.Dora(8), 1, 256), MemoryLedger.OfTraining(Llama7B, Adapter.Dora(8), 2, 256));
+        Assert.Equal(2, large.Activations / (double)small.Activations, 0.03);
+        Assert.Equal(small.Resident, large.Resident);
+        var inference = MemoryLedger.OfInference(Llama7B, Adapter.Dora(8), 1, 256);
+        Assert.Equal((small.Weights, small.Adapters, 0L, 0L, 0L), (inference.Weights, inference.Adapters, inference.Gradients, inference.Optimizer, inference.Activations));
+        Assert.True(inference.Peak < small.Peak);
+        Assert.Equal(0, MemoryLedger.OfInference(Llama7B, null, 1, 256).Adapters);
+    }
+
+    [Fact]
+    public void Its_text_is_a_table()
+    {
+        var lines = MemoryLedger.OfTraining(Llama7B, Adapter.Lora(8), 1, 256).ToString().Split('\n');
+        Assert.Equal(9, lines.Length);
+        Assert.Single(lines.Select(l => l.Length).Distinct());
+        Assert.Contains("25,705.0", lines[1]);                                              // 6,738,415,616 · 4 / 2^20
+    }
+
+    [Fact]
+    public void Nonsense_is_refused()
+    {
+        Assert.Contains("1 x 0", Assert.Throws<ArgumentException>(() => MemoryLedger.OfTraining(Llama7B, null, 1, 0)).Message);
+        Assert.Contains("nearest: q_proj", Assert.Throws<ArgumentException>(() => MemoryLedger.OfTraining(Llama7B, Adapter.Lora(), 1, 8, "q_porj")).Message);
+        Assert.Contains("rank", Assert.Throws<ArgumentException>(() => MemoryLedger.OfInference(Llama7B, Adapter.Lora(rank: 0), 1, 8)).Message);
+    }
+
+    /// <summary>What decides from shapes alone whether x is kept is what the updates say of themselves.</summary>
+    [Theory, MemberData(nameof(MethodNames))]
+    public void Readers_are_as_the_updates_have_them(string method)
+    {
+        using var scope = NewDisposeScope();
+        var config = LowRank.Tests.Methods.MethodList.All[method].Config;
+        foreach (var (from, to) in LowRank.Tests.Methods.MethodList.Shapes)
+        {
+            var layer = new AdaptedLinear(from, to);
+            layer.Adapt(config, ".*");
+            var update = layer.Find("default")!.Update;
+            Assert.Equal((update.Reader?.shape[0] ?? 0, update.ReaderTrains), config.ReaderOf("", from, to));
+        }
+    }
+
+    public static TheoryData<string> MethodNames => LowRank.Tests.Methods.MethodList.Names;
+
+#if LIBTORCH
+    /// <summary>posix_memalign rounds a block up by less than this.</summary>
+    private const long Rounding = 64;
+
+    /// <summary>Scalars that a step leaves: the loss, a generator's state.</summary>
+    private const long Slack = 1024;
+
+    private static readonly LlamaConfig Tied = new()
+    {
+        VocabularySize = 61, HiddenSize = 48, IntermediateSize = 80, Layers = 3, Heads = 6, KeyValueHeads = 2, HeadSize = 10, TiedEmbeddings = true,
+    };
+
+    private static readonly Dictionary<string, (LlamaConfig Model, long Batch, long Tokens, ScalarType Type)> Shapes = new()
+    {
+        ["few places"] = (Tied, 2, 7, ScalarType.Float32),
+        ["many places"] = (Tied, 5, 40, ScalarType.Float32),
+        ["between"] = (Tied, 2, 26, ScalarType.Float32),                       // some layers fold, some do not
+        ["own head, biases"] = (Tied with { TiedEmbeddings = false, AttentionBias = true, MlpBias = true }, 3, 50, ScalarType.Float32),
+        ["longer than the table"] = (Tied with { Layers = 1 }, 1, 150, ScalarType.Float64),
+        ["16 bits"] = (Tied with { Layers = 2, TiedEmbeddings = false }, 2, 40, ScalarType.BFloat16),
+    };
+
+    private static IEnumerable<(string Name, AdapterConfig? Config)> Methods =>
+        [("full", null), .. LowRank.Tests.Methods.MethodList.All.Where(m => m.Key != "LoRA with a bias").Select(m => (m.Key, (AdapterConfig?)m.Value.Config)),
+            ("LoRA with dropout", Adapter.Lora(3, dropout: 0.2)), ("DoRA with dropout", Adapter.Dora(3, dropout: 0.2)),
+            ("DVoRA with dropout", Adapter.Dvora(2, dropout: 0.2)), ("MoRA with dropout", Adapter.Mora(1, dropout: 0.2)),
+            ("LoRA on q and down", Adapter.Lora(2) with { Targets = "q_proj|down_proj" }), ("DoRA on the last layer", Adapter.Dora(2) with { Layers = [2] }),
+            ("VeRA on o", Adapter.Vera(2) with { Targets = "o_proj" })];
+
+    public static TheoryData<string, string> Cases =>
+        [.. from shape in Shapes from method in Methods
+            where shape.Value.Model.Layers > 2 || method.Name != "DoRA on the last layer"
+            select new TheoryDataRow<string, string>(method.Name, shape.Key)];
+
+    private static long Live()
+    {
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        return LibTorch.Memory.LiveBytes;
+    }
+
+    [Theory, MemberData(nameof(Cases))]
+    public void It_agrees_with_the_allocator(string method, string shape)
+    {
+        var (config, batch, tokens, type) = Shapes[shape];
+        var adapter = Methods.Single(m => m.Name == method).Config;
+        var ledger = MemoryLedger.OfTraining(config, adapter, batch, tokens, dtype: type);
+
+        var start = Live();
+        using var model = new CausalLm(config, seed: 3, dtype: type);
+        var parameters = model.parameters().Count();
+        Between(ledger.Weights, Live() - start, parameters, "weights");
+        if (adapter is not null) model.Adapt(adapter);
+        var trained = model.named_parameters().Where(p => p.parameter.requires_grad).Select(p => p.parameter).ToList();
+        Assert.Equal(ledger.Trained, trained.Sum(p => p.numel()));
+
+        using var ids = randint(0, config.VocabularySize, [batch, tokens], ScalarType.Int64);
+        var given = ids.numel() * sizeof(long) + Rounding;
+        using var optimizer = optim.AdamW(trained);
+        void Forget() { foreach (var parameter in trained) using (parameter.grad) parameter.grad = null!; }
+        void Step(Action<long> afterForward)
+        {
+            var before = Live();
+            using (var loss = model.Loss(ids))
+            {
+                afterForward(Live() - before);
+                loss.backward();
+            }
+            optimizer.step();
+        }
+        Step(_ => { });                                                        // makes the tables and the moments
+        Forget();
+        var resident = Live() - start;
+        var tensors = model.parameters().Count() + 2 * trained.Count + 4 * model.LinearLayers().Count + 8;
+        Between(ledger.Resident, resident - given + Rounding, tensors, "resident");
+
+        var base0 = Live();
+        LibTorch.Memory.ResetPeak();
+        Step(kept => Between(ledger.Activations, kept, ledger.ActivationTensors, "activations"));
+        var peak = LibTorch.Memory.PeakBytes - base0 + ledger.Resident;
+        Between(ledger.Gradients, Live() - base0, trained.Count, "gradients");
+        Console.Error.WriteLine($"PEAK {method} | {shape}: {peak - ledger.Resident} of {ledger.Peak - ledger.Resident} {(peak - ledger.Resident) / (double)(ledger.Peak - ledger.Resident):f3} act {ledger.Activations}");
+        Forget();
+    }
+
+    private static void Between(long expected, long measured, int tensors, string what) => Assert.True(
+        measured >= expected && measured <= expected + tensors * Rounding + Slack,
+        $"{what}: {measured:N0} bytes measured, {expected:N0} in the ledger, {measured - expected:N0} more; rounding explains {tensors * Rounding + Slack:N0}");
+#endif
+}
