@@ -1,5 +1,5 @@
 // What AdaptedPass keeps for backward, from shapes alone: the same decisions as in AdaptedPass.Forward, SharedReads.Forward, AdditivePass
-// and FoldedPass, for layers that need not exist. KeptForBackward in the tests holds both together, for every method.
+// and FoldedPass, for layers that need not exist. MemoryLedgerTests holds both together, for every method.
 using static TorchSharp.torch;
 
 namespace LowRank;
@@ -25,7 +25,7 @@ internal sealed record LayerPlan(LayerShape Shape, AdapterConfig? Adapter, bool 
     public static TracedTensor[] Trace(ActivationTrace trace, TracedTensor x, long tokens, params ReadOnlySpan<LayerPlan> layers)
     {
         var plans = layers.ToArray();
-        var needsGradient = x.RequiresGrad || Array.Exists(plans, l => l.WeightTrains || l.Adapter is not null);
+        var needsGradient = trace.Records && (x.RequiresGrad || Array.Exists(plans, l => l.WeightTrains || l.Adapter is not null));
         var outputs = Array.ConvertAll(plans, l => trace.Make(tokens * l.Shape.OutFeatures, needsGradient));
         if (!needsGradient) return outputs;
 

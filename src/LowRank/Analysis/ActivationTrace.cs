@@ -17,12 +17,16 @@ internal sealed class TracedTensor(long numbers, bool requiresGrad)
 
 /// <summary>Adds up what a forward pass makes and keeps.</summary>
 /// <param name="dtype">Of the activations.</param>
-internal sealed class ActivationTrace(ScalarType dtype)
+/// <param name="records">False under no_grad: nothing is kept.</param>
+internal sealed class ActivationTrace(ScalarType dtype, bool records)
 {
     private readonly HashSet<TracedTensor> kept = [];
     private readonly int size = dtype.ElementSize();
 
     public ScalarType DataType => dtype;
+
+    /// <summary>Does autograd watch?</summary>
+    public bool Records => records;
 
     /// <summary>Bytes alive until backward.</summary>
     public long Kept { get; private set; }
@@ -39,6 +43,9 @@ internal sealed class ActivationTrace(ScalarType dtype)
         Passing += numbers * size;
         return new(numbers, requiresGrad);
     }
+
+    /// <summary>Its bytes, unless it is kept and so counted.</summary>
+    public long Unkept(TracedTensor tensor) => kept.Contains(tensor) ? 0 : tensor.Numbers * size;
 
     /// <summary>Backward needs this output; once, however many functions need it.</summary>
     public void Keep(TracedTensor tensor)

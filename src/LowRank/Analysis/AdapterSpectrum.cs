@@ -1,5 +1,5 @@
 // What an adapter does to each layer, read off the singular values σ_1 ≥ σ_2 ≥ … of its ΔW (AdaptedLinear.Delta: for a decomposed adapter
-// all that it changes, the magnitude's part too). One SVD a layer, in float64:
+// all that it changes, the magnitude's part too). One SVD a layer, in float64, of thin factors where ΔW is their product:
 //   ‖ΔW‖_F = √Σσ²,   effective rank = exp(entropy of σ/Σσ) (Roy and Vetterli 2007),   energy of the first k = Σ_{i≤k} σ² / Σσ²,
 //   amplification = ‖ΔW‖_F / ‖UᵀWV‖_F with the first k singular vectors (LoRA, arXiv 2106.09685, section 7.3)
 using System.Globalization;
@@ -66,12 +66,40 @@ public static class AdapterSpectra
         using var scope = NewDisposeScope();
         using var grad = no_grad();
         var weight = layer.Weight.Dequantize();
-        var delta = Subspaces.Exact(layer.Delta(name));
-        var (u, s, vh) = linalg.svd(delta, fullMatrices: false);            // [out, q], [q], [q, in], q = min(out, in)
+        var (u, s, vh) = Decomposed(layer, layer.Find(name)!);
         var values = s.cpu().contiguous().data<double>().ToArray();
+        var all = new double[Math.Min(layer.OutFeatures, layer.InFeatures)];
+        values.CopyTo(all, 0);                                                  // directions that the factors lack have σ = 0
         var rank = Ranks.Numerical(values, layer.OutFeatures, layer.InFeatures);
         var k = Math.Min(directions, rank);
-        var norm = linalg.vector_norm(weight, 2, null).to(ScalarType.Float64).item<double>();
-        return new(path, values, rank, norm, k, k == 0 ? 0 : Subspaces.Amplification(delta, weight, u.narrow(1, 0, k), vh.narrow(0, 0, k)));
+        var norm = Math.Sqrt(Subspaces.Exact(layer.Weight.RowNormSquared()).sum().item<double>());
+        return new(path, all, rank, norm, k, k == 0 ? 0 : Subspaces.Amplification(values, weight, u.narrow(1, 0, k), vh.narrow(0, 0, k)));
     }
+
+    /// <summary>
+    /// The SVD of ΔW: U [out, q], σ [q], Vᵀ [q, in]. Of two thin factors it is the SVD of the product of their triangles (with L = Q₁R₁
+    /// and Rᵀ = Q₂R₂ it is LR = Q₁ (R₁R₂ᵀ) Q₂ᵀ), r x r instead of out x in.
+    /// </summary>
+    private static (Tensor U, Tensor Values, Tensor Vh) Decomposed(AdaptedLinear layer, LinearAdapter adapter)
+    {
+        var factors = adapter.Magnitude is null ? Factors(adapter.Update) : null;
+        if (factors is not var (left, right) || right.shape[0] >= Math.Min(layer.OutFeatures, layer.InFeatures))
+            return linalg.svd(Subspaces.Exact(layer.Delta(adapter.AdapterName)), fullMatrices: false);
+        var (q1, r1) = linalg.qr(left);                                         // [out, r] x [r, r]
+        var (q2, r2) = linalg.qr(right.t());                                    // [in, r] x [r, r]
+        var (u, s, vh) = linalg.svd(r1.mm(r2.t()), fullMatrices: false);
+        return (q1.mm(u), s, vh.mm(q2.t()));
+    }
+
+    /// <summary>ΔW as L [out, r] x R [r, in] in float64, for the updates that are such a product.</summary>
+    private static (Tensor Left, Tensor Right)? Factors(Update update) => update switch
+    {
+        LowRankUpdate low => (Subspaces.Exact(low.B).mul(low.Scale), Subspaces.Exact(low.A)),
+        SampledRankUpdate sampled => (Subspaces.Exact(sampled.B).narrow(1, 0, sampled.Rank).mul(sampled.Scale),
+            Subspaces.Exact(sampled.A).narrow(0, 0, sampled.Rank)),
+        SvdUpdate svd => (Subspaces.Exact(svd.P).mul(Subspaces.Exact(svd.Lambda).t()).mul(svd.Scale), Subspaces.Exact(svd.Q)),
+        VeraUpdate vera => (Subspaces.Exact(vera.Projections.B(vera.OutFeatures, vera.B.device)).mul(Subspaces.Exact(vera.B).unsqueeze(1)),
+            Subspaces.Exact(vera.Projections.A(vera.InFeatures, vera.D.device)).mul(Subspaces.Exact(vera.D).unsqueeze(1))),
+        _ => null,
+    };
 }

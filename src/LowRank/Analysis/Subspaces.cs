@@ -61,17 +61,17 @@ public static class Subspaces
     {
         using var scope = NewDisposeScope();
         using var grad = no_grad();
-        var (u, _, vh) = linalg.svd(Exact(delta), fullMatrices: false);
+        var (u, values, vh) = linalg.svd(Exact(delta), fullMatrices: false);
         rank = (int)Math.Min(rank, u.shape[1]);
-        return Amplification(delta, weight, u.narrow(1, 0, rank), vh.narrow(0, 0, rank));
+        return Amplification(values.cpu().contiguous().data<double>().ToArray(), weight, u.narrow(1, 0, rank), vh.narrow(0, 0, rank));
     }
 
-    /// <summary>The same with U [out, r] and Vᵀ [r, in] at hand.</summary>
-    internal static double Amplification(Tensor delta, Tensor weight, Tensor u, Tensor vh)
+    /// <summary>The same with ΔW's singular values, U [out, r] and Vᵀ [r, in] at hand.</summary>
+    internal static double Amplification(double[] values, Tensor weight, Tensor u, Tensor vh)
     {
         using var scope = NewDisposeScope();
-        using var core = u.t().mm(Exact(weight)).mm(vh.t());                    // [r, out] x [out, in] x [in, r]
-        return Exact(delta).norm().item<double>() / core.norm().item<double>();
+        var core = u.t().mm(Exact(weight)).mm(vh.t());                          // [r, out] x [out, in] x [in, r]
+        return Math.Sqrt(values.Sum(v => v * v)) / core.norm().item<double>();
     }
 
     /// <summary>Right-singular vectors as rows [r, d], largest singular value first.</summary>

@@ -33,7 +33,13 @@ internal sealed class LlamaModel : nn.Module<Tensor, Tensor>
     public override Tensor forward(Tensor ids)
     {
         using var scope = NewDisposeScope();
-        return States(ids).Last().MoveToOuterDisposeScope();
+        Tensor? hidden = null;
+        foreach (var state in States(ids))
+        {
+            hidden?.Dispose();                      // without gradients one layer's output is alive, not all of them
+            hidden = state;
+        }
+        return hidden!.MoveToOuterDisposeScope();
     }
 
     /// <summary>The embedding's output, then each layer's, the last one after the final norm.</summary>

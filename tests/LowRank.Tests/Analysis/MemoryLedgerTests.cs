@@ -113,7 +113,7 @@ public sealed class MemoryLedgerTests
         ["many places"] = (Tied, 5, 40, ScalarType.Float32),
         ["between"] = (Tied, 2, 26, ScalarType.Float32),                       // some layers fold, some do not
         ["own head, biases"] = (Tied with { TiedEmbeddings = false, AttentionBias = true, MlpBias = true }, 3, 50, ScalarType.Float32),
-        ["longer than the table"] = (Tied with { Layers = 1 }, 1, 150, ScalarType.Float64),
+        ["longer than the table"] = (Tied with { Layers = 1, TiedEmbeddings = false }, 1, 150, ScalarType.Float64),
         ["16 bits"] = (Tied with { Layers = 2, TiedEmbeddings = false }, 2, 40, ScalarType.BFloat16),
     };
 
@@ -176,8 +176,30 @@ public sealed class MemoryLedgerTests
         Step(kept => Between(ledger.Activations, kept, ledger.ActivationTensors, "activations"));
         var peak = LibTorch.Memory.PeakBytes - base0 + ledger.Resident;
         Between(ledger.Gradients, Live() - base0, trained.Count, "gradients");
-        Console.Error.WriteLine($"PEAK {method} | {shape}: {peak - ledger.Resident} of {ledger.Peak - ledger.Resident} {(peak - ledger.Resident) / (double)(ledger.Peak - ledger.Resident):f3} act {ledger.Activations}");
+        // A peak of some dozen KB is made of roundings and of what methods make in passing, one in 16 bits of numbers widened in passing.
+        var (least, most) = batch * tokens < 50 ? (0.85, 1.7) : type == ScalarType.BFloat16 ? (0.9, 1.33) : (0.93, 1.15);
+        Assert.InRange((peak - ledger.Resident) / (double)(ledger.Peak - ledger.Resident), least, most);
         Forget();
+    }
+
+    [Theory]
+    [InlineData("none", "many places"), InlineData("lora", "many places"), InlineData("dora", "own head, biases"), InlineData("none", "own head, biases")]
+    public void Inference_peaks_where_the_ledger_says(string method, string shape)
+    {
+        var (config, batch, tokens, _) = Shapes[shape];
+        AdapterConfig? adapter = method switch { "lora" => Adapter.Lora(4), "dora" => Adapter.Dora(4), _ => null };
+        var ledger = MemoryLedger.OfInference(config, adapter, batch, tokens);
+        var start = Live();
+        using var model = new CausalLm(config, seed: 3);
+        if (adapter is not null) model.Adapt(adapter);
+        using var ids = randint(0, config.VocabularySize, [batch, tokens], ScalarType.Int64);
+        using var _ = no_grad();
+        model.NextLogits(ids).Dispose();
+        Between(ledger.Resident, Live() - start - ids.numel() * sizeof(long), model.parameters().Count() + 4 * model.LinearLayers().Count + 8, "resident");
+        var before = Live();
+        LibTorch.Memory.ResetPeak();
+        model.NextLogits(ids).Dispose();
+        Assert.InRange((LibTorch.Memory.PeakBytes - before) / (double)(ledger.Peak - ledger.Resident), 0.95, 1.1);
     }
 
     private static void Between(long expected, long measured, int tensors, string what) => Assert.True(
