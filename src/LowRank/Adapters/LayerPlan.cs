@@ -9,7 +9,8 @@ namespace LowRank;
 /// <param name="Adapter">Its adapter's method, or null.</param>
 /// <param name="WeightTrains">Does W require a gradient?</param>
 /// <param name="HasBias">Does it add a bias?</param>
-internal sealed record LayerPlan(LayerShape Shape, AdapterConfig? Adapter, bool WeightTrains, bool HasBias)
+/// <param name="IsDense">Is W stored as it is multiplied? Another storage makes it dense for each product.</param>
+internal sealed record LayerPlan(LayerShape Shape, AdapterConfig? Adapter, bool WeightTrains, bool HasBias, bool IsDense)
 {
     private (long Rows, bool Trains) Reader => Adapter?.ReaderOf(Shape.Path, Shape.InFeatures, Shape.OutFeatures) ?? (0, false);
 

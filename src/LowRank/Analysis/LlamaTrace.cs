@@ -28,11 +28,12 @@ internal sealed class LlamaTrace
     /// <param name="batch">Rows.</param>
     /// <param name="tokens">Places of a row.</param>
     /// <param name="dtype">Of weights and activations.</param>
-    public LlamaTrace(LlamaConfig model, AdapterConfig? adapter, bool trains, long batch, long tokens, ScalarType dtype)
+    /// <param name="isDense">Is a layer's weight stored as it is multiplied?</param>
+    public LlamaTrace(LlamaConfig model, AdapterConfig? adapter, bool trains, long batch, long tokens, ScalarType dtype, Func<LayerShape, bool> isDense)
     {
         (this.model, this.adapter, full, this.batch, this.tokens, this.dtype) = (model, adapter, trains && adapter is null, batch, tokens, dtype);
         (places, trace) = (batch * tokens, new(dtype, trains));
-        Walk();
+        Walk(isDense);
     }
 
     public IReadOnlyList<LayerBytes> Layers => layers;
@@ -46,9 +47,9 @@ internal sealed class LlamaTrace
     /// <summary>What the loss has alive at most beyond those, in forward or at the start of backward.</summary>
     public long Loss { get; private set; }
 
-    private void Walk()
+    private void Walk(Func<LayerShape, bool> isDense)
     {
-        var plans = model.LinearLayers().Select(l => new LayerPlan(l, adapter?.Chooses(l.Path) == true ? adapter : null, full, HasBias(l))).ToList();
+        var plans = model.LinearLayers().Select(l => new LayerPlan(l, adapter?.Chooses(l.Path) == true ? adapter : null, full, HasBias(l), isDense(l))).ToList();
         var hidden = trace.Make(places * model.HiddenSize, full);
         foreach (var seven in plans.Take(7 * model.Layers).Chunk(7)) hidden = Layer(hidden, [.. seven]);       // after the last comes the head
         hidden = RmsNormFunction.Trace(trace, hidden, places, full);
@@ -101,12 +102,12 @@ internal sealed class LlamaTrace
 
     private TracedTensor Sum(TracedTensor left, TracedTensor right) => trace.Make(left.Numbers, left.RequiresGrad || right.RequiresGrad);
 
-    /// <summary>The largest W + ΔW that lives for the time of a product.</summary>
+    /// <summary>The largest W + ΔW, or dense copy of a quantized W, that lives for the time of a product.</summary>
     private long Folding(params ReadOnlySpan<LayerPlan> plans)
     {
         long largest = 0;
         foreach (var plan in plans)
-            if (plan.Folds(dtype, places)) largest = Math.Max(largest, Bytes(plan.Shape.InFeatures * plan.Shape.OutFeatures));
+            if (!plan.IsDense || plan.Folds(dtype, places)) largest = Math.Max(largest, Bytes(plan.Shape.InFeatures * plan.Shape.OutFeatures));
         return largest;
     }
 

@@ -64,11 +64,13 @@ public sealed record MemoryLedger
     public static MemoryLedger OfTraining(LlamaConfig model, AdapterConfig? adapter, long batch, long tokens, TargetPattern? targets = null,
         ScalarType dtype = ScalarType.Float32, Func<LayerShape, long?>? storage = null)
     {
+        if (adapter is null && storage is not null)
+            throw new ArgumentException("full fine-tuning trains the weights, which only a dense storage can; leave the storage out or give an adapter");
         var resident = Parts(model, ref adapter, batch, tokens, targets, dtype, storage);
         var trained = adapter is null ? model.ParameterCount : adapter.CountTrainable(model.LinearLayers());
         var type = adapter is null ? dtype : FrozenWeight.Wide(dtype);
         var gradients = trained * type.ElementSize();
-        var trace = new LlamaTrace(model, adapter, trains: true, batch, tokens, dtype);
+        var trace = new LlamaTrace(model, adapter, trains: true, batch, tokens, dtype, l => storage?.Invoke(l) is null);
         var ledger = resident with
         {
             Trained = trained, Gradients = gradients, Optimizer = 2 * gradients, Activations = trace.Kept, ActivationTensors = trace.Tensors,
@@ -89,7 +91,8 @@ public sealed record MemoryLedger
         ScalarType dtype = ScalarType.Float32, Func<LayerShape, long?>? storage = null)
     {
         var resident = Parts(model, ref adapter, batch, tokens, targets, dtype, storage);
-        var trace = new LlamaTrace(model, adapter is null ? null : adapter with { Dropout = 0 }, trains: false, batch, tokens, dtype);
+        var trace = new LlamaTrace(model, adapter is null ? null : adapter with { Dropout = 0 }, trains: false, batch, tokens, dtype,
+            l => storage?.Invoke(l) is null);
         var head = (2 * batch * tokens * model.HiddenSize + batch * model.VocabularySize) * dtype.ElementSize();
         return resident with { Peak = resident.Resident + Math.Max(head, trace.Layers.Max(l => l.Forward)) };
     }

@@ -44,6 +44,10 @@ public sealed class MemoryLedgerTests
         var embeddings = 2L * 32000 * 4096 * 2;
         Assert.InRange(lora.Weights - embeddings, 6_476_005_376 * 0.5158, 6_476_005_376 * 0.516 + 1_000_000);
         Assert.Equal(159_907_840 * 4L, lora.Adapters);                                      // float32 over bfloat16
+        var dense = MemoryLedger.OfTraining(Llama7B, Adapter.Lora(rank: 64), 1, 512, dtype: ScalarType.BFloat16);
+        Assert.True(lora.Activations == dense.Activations && lora.Peak < dense.Peak);
+        var generating = MemoryLedger.OfInference(Llama7B, null, 1, 8, dtype: ScalarType.BFloat16, storage: Nf4);
+        Assert.True(generating.Peak - generating.Resident > 4096 * 11008 * 2);              // a weight made dense for its product
         var vera = MemoryLedger.OfTraining(Llama7B, Adapter.Vera(rank: 1024), 1, 512, dtype: ScalarType.BFloat16, storage: Nf4);
         Assert.Equal(1_589_248 * 4L, vera.Gradients);
         Assert.Equal(vera.Gradients + 2L * 1024 * 11008 * 4, vera.Adapters);
@@ -75,6 +79,7 @@ public sealed class MemoryLedgerTests
     {
         Assert.Contains("1 x 0", Assert.Throws<ArgumentException>(() => MemoryLedger.OfTraining(Llama7B, null, 1, 0)).Message);
         Assert.Contains("nearest: q_proj", Assert.Throws<ArgumentException>(() => MemoryLedger.OfTraining(Llama7B, Adapter.Lora(), 1, 8, "q_porj")).Message);
+        Assert.Contains("only a dense storage", Assert.Throws<ArgumentException>(() => MemoryLedger.OfTraining(Llama7B, null, 1, 8, storage: _ => 1)).Message);
         Assert.Contains("rank", Assert.Throws<ArgumentException>(() => MemoryLedger.OfInference(Llama7B, Adapter.Lora(rank: 0), 1, 8)).Message);
     }
 
