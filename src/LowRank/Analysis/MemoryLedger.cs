@@ -41,7 +41,7 @@ public sealed record MemoryLedger
     /// The most at one time: what is resident, and the worst moment of forward, backward and the optimizer's step, with what a layer has
     /// alive in passing; activations and gradients are not all there at once. An estimate: what a method itself makes in passing is left
     /// out but for W + ΔW where it is folded. On the CPU it meets the count within a few percent in float32, 15 % for the methods that make
-    /// most; in 16 bits, where more is widened in passing, the count is up to a third above it.
+    /// most; in 16 bits it is a lower bound: libtorch widens and takes room for its products in passing, more with more threads.
     /// </summary>
     public long Peak { get; private init; }
 
