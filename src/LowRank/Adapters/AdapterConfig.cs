@@ -67,8 +67,8 @@ public abstract record AdapterConfig
     /// keeping x for backward (<see cref="AdapterPass.ReadsInputInBackward"/>).</summary>
     internal virtual (long Rows, bool Trains) ReaderOf(string path, long inFeatures, long outFeatures) => (0, false);
 
-    /// <summary>Bytes of what one layer's update computes once and keeps beside its tensors.</summary>
-    internal virtual long TableBytesOf(string path, long inFeatures, long outFeatures) => 0;
+    /// <summary>How many numbers an update has beside those of its files, for one layer: copies that it needs and does not train.</summary>
+    internal virtual long CopiesOf(string path, long inFeatures, long outFeatures) => 0;
 
     /// <summary>The file's "peft_type".</summary>
     internal abstract string PeftType { get; }

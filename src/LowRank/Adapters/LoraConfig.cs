@@ -45,5 +45,8 @@ public sealed partial record LoraConfig : ScaledConfig
         if (Bias) yield return ("lora_B.bias", [outFeatures]);
     }
 
+    /// <summary>A and B as they were taken from W.</summary>
+    internal override long CopiesOf(string path, long inFeatures, long outFeatures) => Init.ReadsWeight() ? RankOf(path) * (inFeatures + outFeatures) : 0;
+
     internal override (long Rows, bool Trains) ReaderOf(string path, long inFeatures, long outFeatures) => (RankOf(path), true);
 }

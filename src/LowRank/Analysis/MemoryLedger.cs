@@ -128,12 +128,12 @@ public sealed record MemoryLedger
         var trained = config.CountTrainable(linears);
         var chosen = linears.Where(l => config.Chooses(l.Path)).ToList();
         var shared = config.SharedShapesOf(chosen).Sum(shape => shape.Aggregate(1L, (product, n) => product * n));
+        var copies = chosen.Sum(l => config.CopiesOf(l.Path, l.InFeatures, l.OutFeatures));
         foreach (var layer in chosen)
         {
-            tables += config.TableBytesOf(layer.Path, layer.InFeatures, layer.OutFeatures);
             if (config.Decomposed) tables += layer.OutFeatures * (2 * wide + sizeof(bool));       // ‖W‖², C, which rows are zero
         }
-        return new() { Weights = weights, Adapters = (trained + shared) * wide, Tables = tables };
+        return new() { Weights = weights, Adapters = (trained + shared + copies) * wide, Tables = tables };
     }
 
     /// <summary>Bytes of the embedding's gradient while backward runs through the layers, and what is added at its end: a tied one has its
