@@ -94,6 +94,8 @@ public static class AdapterSpectra
     /// <summary>ΔW as L [out, r] x R [r, in] in float64, for the updates that are such a product.</summary>
     private static (Tensor Left, Tensor Right)? Factors(Update update) => update switch
     {
+        LowRankUpdate { Start: var (a, b) } moved => (cat([Subspaces.Exact(moved.B), Subspaces.Exact(b).neg()], 1).mul(moved.Scale),
+            cat([Subspaces.Exact(moved.A), Subspaces.Exact(a)], 0)),            // s·(BA − B₀A₀)
         LowRankUpdate low => (Subspaces.Exact(low.B).mul(low.Scale), Subspaces.Exact(low.A)),
         SampledRankUpdate sampled => (Subspaces.Exact(sampled.B).narrow(1, 0, sampled.Rank).mul(sampled.Scale),
             Subspaces.Exact(sampled.A).narrow(0, 0, sampled.Rank)),

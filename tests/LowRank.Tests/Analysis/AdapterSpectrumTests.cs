@@ -26,7 +26,7 @@ public sealed class AdapterSpectrumTests : IDisposable
     }
 
     [Fact]
-    public void A_known_update_has_its_known_spectrum()
+    public void AKnownUpdateHasItsKnownSpectrum()
     {
         var layer = Adapted(Adapter.Lora(rank: 3, alpha: 3));
         using (no_grad())
@@ -50,17 +50,17 @@ public sealed class AdapterSpectrumTests : IDisposable
     }
 
     [Fact]
-    public void An_update_of_zero_is_described_without_NaN()
+    public void AnUpdateOfZeroIsDescribedWithoutNaN()
     {
         var one = Assert.Single(Adapted(Adapter.Lora(rank: 3)).Describe());
         Assert.Equal((0.0, 0.0, 0, 0.0, 1.0, 0.0), (one.Norm, one.RelativeNorm, one.NumericalRank, one.EffectiveRank, one.EnergyOfFirst(1), one.Amplification));
     }
 
-    public static TheoryData<string> Methods => LowRank.Tests.Methods.MethodList.Names;
+    public static TheoryData<string> Methods => LowRank.Tests.Methods.MethodData.Names;
 
     /// <summary>Thin factors or the whole matrix: the same singular values, and the same directions.</summary>
     [Theory, MemberData(nameof(Methods))]
-    public void The_numbers_are_those_of_the_matrix(string method)
+    public void TheNumbersAreThoseOfTheMatrix(string method)
     {
         var layer = Adapted(LowRank.Tests.Methods.MethodList.All[method].Config, 14, 11);
         Randomize(layer);
@@ -77,7 +77,7 @@ public sealed class AdapterSpectrumTests : IDisposable
 
     /// <summary>4096 x 4096 would take minutes; its factors take a moment.</summary>
     [Fact]
-    public void A_wide_layer_is_described_by_its_factors()
+    public void AWideLayerIsDescribedByItsFactors()
     {
         var layer = Adapted(Adapter.Lora(rank: 4), 4096, 4096);
         Randomize(layer);
@@ -90,7 +90,7 @@ public sealed class AdapterSpectrumTests : IDisposable
 
     /// <summary>MoRA's point (arXiv 2405.12130): for the numbers of a LoRA of rank r its ΔW has a rank near √((in + out) r).</summary>
     [Theory, InlineData(1), InlineData(2), InlineData(4)]
-    public void MoRAs_update_has_a_higher_rank_than_LoRAs_of_as_many_numbers(long rank)
+    public void MoRAsUpdateHasAHigherRankThanLoRAsOfAsManyNumbers(long rank)
     {
         var (lora, mora) = (Adapted(Adapter.Lora(rank), 64, 48), Adapted(Adapter.Mora(rank, MoraOperator.Contiguous), 64, 48));
         var (fewer, more) = (TrainableParameters.Of(lora).Trainable, TrainableParameters.Of(mora).Trainable);
@@ -105,7 +105,7 @@ public sealed class AdapterSpectrumTests : IDisposable
     }
 
     [Fact]
-    public void A_models_layers_are_rows_of_a_table()
+    public void AModelsLayersAreRowsOfATable()
     {
         using var model = new CausalLm(Models.CausalLmTests.Small, seed: 2);
         model.Adapt(Adapter.Lora(rank: 2), "q_proj|up_proj");
@@ -121,7 +121,7 @@ public sealed class AdapterSpectrumTests : IDisposable
     }
 
     [Fact]
-    public void Two_adapters_are_compared_by_their_As()
+    public void TwoAdaptersAreComparedByTheirAs()
     {
         using var model = new CausalLm(Models.CausalLmTests.Small, seed: 2);
         model.Adapt(Adapter.Lora(rank: 4), "q_proj|v_proj", "one");
@@ -152,7 +152,7 @@ public sealed class AdapterSpectrumTests : IDisposable
 
     /// <summary>Methods without an A of their own are compared by ΔW: two seeds of MoRA are no closer than chance.</summary>
     [Fact]
-    public void Adapters_without_an_A_are_compared_by_their_updates()
+    public void AdaptersWithoutAnAAreComparedByTheirUpdates()
     {
         var layer = new AdaptedLinear(60, 40);
         layer.Adapt(Adapter.Mora(rank: 1), name: "one");

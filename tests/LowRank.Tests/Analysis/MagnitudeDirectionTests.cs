@@ -15,7 +15,7 @@ public sealed class MagnitudeDirectionTests : IDisposable
     private static Tensor Turn(double angle) => tensor(new[,] { { Math.Cos(angle), Math.Sin(angle) }, { -Math.Sin(angle), Math.Cos(angle) } });
 
     [Fact]
-    public void A_scaled_row_changes_in_magnitude_alone()
+    public void AScaledRowChangesInMagnitudeAlone()
     {
         var before = randn(5, 9, ScalarType.Float64);
         var scales = tensor(new[] { 2.0, 0.5, 1, 3, 1e-3 }).unsqueeze(1);
@@ -28,7 +28,7 @@ public sealed class MagnitudeDirectionTests : IDisposable
     }
 
     [Theory, InlineData(1e-6), InlineData(0.1), InlineData(Math.PI / 2), InlineData(3)]
-    public void A_turned_row_changes_in_direction_alone(double angle)
+    public void ATurnedRowChangesInDirectionAlone(double angle)
     {
         var before = randn(40, 2, ScalarType.Float64);
         var change = MagnitudeDirection.Compare("w", 1, before, before.mm(Turn(angle)));
@@ -38,7 +38,7 @@ public sealed class MagnitudeDirectionTests : IDisposable
     }
 
     [Fact]
-    public void Rows_without_a_direction_are_left_out()
+    public void RowsWithoutADirectionAreLeftOut()
     {
         var before = tensor(new double[,] { { 3, 4 }, { 0, 0 }, { 0, 2 } });
         var after = tensor(new double[,] { { 3, 4 }, { 1, 0 }, { 2, 0 } });
@@ -52,7 +52,7 @@ public sealed class MagnitudeDirectionTests : IDisposable
     }
 
     [Fact]
-    public void Many_rows_are_compared_as_few_are()
+    public void ManyRowsAreComparedAsFewAre()
     {
         var (before, after) = (randn(700, 2000), randn(700, 2000));                         // more than one chunk
         var whole = MagnitudeDirection.Compare("w", 1, before, after);
@@ -62,7 +62,7 @@ public sealed class MagnitudeDirectionTests : IDisposable
     }
 
     [Theory, InlineData(1), InlineData(-1)]
-    public void Rows_constructed_to_correlate_do(int sign)
+    public void RowsConstructedToCorrelateDo(int sign)
     {
         // Row n is a unit vector turned by an angle whose 1 − cos is d_n, and its length is 2 ± d_n.
         var turns = Enumerable.Range(1, 20).Select(n => n / 25.0).ToArray();
@@ -73,7 +73,7 @@ public sealed class MagnitudeDirectionTests : IDisposable
     }
 
     [Fact]
-    public void Correlation_of_known_points()
+    public void CorrelationOfKnownPoints()
     {
         Assert.Equal(1, Correlation.Of([(1, 2), (2, 4), (3, 6)]).Coefficient, 12);
         Assert.Equal(-1, Correlation.Of([(1, 6), (2, 4), (3, 2)]).Coefficient, 12);
@@ -102,7 +102,7 @@ public sealed class MagnitudeDirectionTests : IDisposable
     public static TheoryData<string> Methods => ["full", .. new[] { "LoRA", "DoRA", "VeRA", "DVoRA", "MoRA, rotation", "AdaLoRA", "DyLoRA", "IA³ on outputs" }];
 
     [Theory, MemberData(nameof(Methods))]
-    public void It_records_full_fine_tuning_and_every_adapter(string method)
+    public void ItRecordsFullFineTuningAndEveryAdapter(string method)
     {
         using var model = Model();
         if (method != "full") model.Adapt(LowRank.Tests.Methods.MethodList.All[method].Config);
@@ -124,7 +124,7 @@ public sealed class MagnitudeDirectionTests : IDisposable
     }
 
     [Fact]
-    public void A_decomposed_adapters_magnitude_is_what_is_measured()
+    public void ADecomposedAdaptersMagnitudeIsWhatIsMeasured()
     {
         using var model = Model();
         model.Adapt(Adapter.Dora(rank: 2), "q_proj|v_proj");
@@ -135,7 +135,7 @@ public sealed class MagnitudeDirectionTests : IDisposable
     }
 
     [Fact]
-    public void A_wrong_target_is_refused_with_the_nearest_name()
+    public void AWrongTargetIsRefusedWithTheNearestName()
     {
         using var model = Model();
         Assert.Contains("no module matches \"q_porj\"; nearest: q_proj",
@@ -144,7 +144,7 @@ public sealed class MagnitudeDirectionTests : IDisposable
 
 #if LIBTORCH
     [Fact]
-    public void Nothing_but_the_start_is_kept()
+    public void NothingButTheStartIsKept()
     {
         var layer = new AdaptedLinear(512, 512);
         layer.Adapt(Adapter.Dora(rank: 4));
