@@ -51,7 +51,7 @@ public sealed class AdaLoraPolicyTests : IDisposable
             foreach (var (update, index) in updates.Zip(["0", "2"]))
                 Golden.Close(t[$"step{step.Step}.{index}.lora_E"], update.Lambda, 1e-7, $"λ of layer {index} after step {step.Step}");
         }
-        Assert.True(schedule.Count > 10 && policy.Kept.Values.Sum() < 12);
+        Assert.True(policy.Kept.Values.Sum() < schedule[0]![1]!.GetValue<long>());
     }
 
     private static CausalLm Model() => new(new LlamaConfig
