@@ -2,6 +2,7 @@
 // measured in the same run.
 //   dotnet run -c Release --project tests/Benchmarks                    all of them, into tests/Benchmarks/results
 //   dotnet run -c Release --project tests/Benchmarks -- step            one (call, step)
+//   dotnet run -c Release --project tests/Benchmarks -- step --methods DoRA,MoRA    of the steps, these beside LoRA's; nothing is saved
 //   … --threads N (as many as cores), --rounds N (25), --output FOLDER, --force (on a busy machine too)
 using System.CommandLine;
 using System.Globalization;
@@ -17,8 +18,9 @@ which.AcceptOnlyFromAmong(known);
 var threads = new Option<int>("--threads") { Description = "libtorch's threads", DefaultValueFactory = _ => get_num_threads() };
 var rounds = new Option<int>("--rounds") { Description = "rounds that count", DefaultValueFactory = _ => 25 };
 var output = new Option<string>("--output") { Description = "the folder for the results", DefaultValueFactory = _ => ResultsFolder() };
+var methods = new Option<string>("--methods") { Description = "parts of names: only these steps, beside LoRA's", DefaultValueFactory = _ => "" };
 var force = new Option<bool>("--force") { Description = "measure although the machine is busy" };
-var command = new RootCommand("Measures speed and memory as ratios.") { which, threads, rounds, output, force };
+var command = new RootCommand("Measures speed and memory as ratios.") { which, threads, rounds, output, methods, force };
 command.SetAction(parsed =>
 {
     set_num_threads(parsed.GetValue(threads));
@@ -35,8 +37,9 @@ command.SetAction(parsed =>
     });
     var chosen = parsed.GetValue(which) is { Length: > 0 } some ? some : known;
     if (chosen.Contains("call")) OperatorCall.Run(results);
-    if (chosen.Contains("step")) TrainingStep.Run(results, parsed.GetValue(rounds));
+    if (chosen.Contains("step")) TrainingStep.Run(results, parsed.GetValue(rounds), parsed.GetValue(methods)!.Split(',', StringSplitOptions.RemoveEmptyEntries));
     Console.WriteLine(results.Markdown());
+    if (parsed.GetValue(methods) is { Length: > 0 }) return 0;              // a part is for looking at, not for keeping
     var name = $"{Machine.Processor} {get_num_threads()} threads" + (chosen.Length == known.Length ? "" : $" {string.Join(' ', chosen)}");
     Console.WriteLine($"saved {results.Save(parsed.GetValue(output)!, name)}");
     return 0;

@@ -38,7 +38,8 @@ internal static class TrainingStep
         _ => method,
     };
 
-    public static void Run(Results results, int rounds)
+    /// <summary>All methods, or those whose names hold one of the given parts.</summary>
+    public static void Run(Results results, int rounds, string[] parts)
     {
         var subjects = new List<Subject>
         {
@@ -46,7 +47,7 @@ internal static class TrainingStep
             new(Frozen, model => { foreach (var (name, p) in model.named_parameters()) p.requires_grad = name == "model.layers.0.input_layernorm.weight"; }),
             new(Full, _ => { }),
         };
-        subjects.AddRange(Methods.Select(m => new Subject(m.Name, model => model.Adapt(m.Config, "all-linear"), m.Policy)));
+        subjects.AddRange(Methods.Where(m => parts.Length == 0 || m.Name == Lora || Array.Exists(parts, m.Name.Contains)).Select(m => new Subject(m.Name, model => model.Adapt(m.Config, "all-linear"), m.Policy)));
         using var products = new MatrixProducts(Shape, Batch * Tokens, Tokens);
         List<double> productTimes = [], weightProductTimes = [];
         for (var round = -2; round < rounds; round++)       // the first two warm up

@@ -1,4 +1,5 @@
 // Σ_n a ⊙ b for every column: the gradient of a magnitude. One pass over both on the CPU in float32, two operators elsewhere.
+using System.Buffers;
 using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 using static TorchSharp.torch;
 
@@ -23,20 +24,23 @@ internal static class ColumnDot
         var (rows, size) = ((int)a.shape[0], (int)a.shape[1]);
         var (pa, pb) = ((nint)CpuRows.Start(a), (nint)CpuRows.Start(b));
         var chunks = (rows + RowsAtOnce - 1) / RowsAtOnce;
-        var partial = new float[(long)chunks * size];
+        var partial = ArrayPool<float>.Shared.Rent(checked(chunks * size));     // a new one would be large enough to go past the young generation
         CpuRows.For(chunks, (long)RowsAtOnce * size, (begin, end) =>
         {
             for (var row = (int)begin * RowsAtOnce; row < Math.Min(rows, (int)end * RowsAtOnce); row++)
             {
                 var sum = partial.AsSpan(row / RowsAtOnce * size, size);
-                TensorPrimitives.MultiplyAdd(new ReadOnlySpan<float>((float*)pa + (long)row * size, size),
-                    new ReadOnlySpan<float>((float*)pb + (long)row * size, size), sum, sum);
+                var left = new ReadOnlySpan<float>((float*)pa + (long)row * size, size);
+                var right = new ReadOnlySpan<float>((float*)pb + (long)row * size, size);
+                if (row % RowsAtOnce == 0) TensorPrimitives.Multiply(left, right, sum);
+                else TensorPrimitives.MultiplyAdd(left, right, sum, sum);
             }
         });
         GC.KeepAlive((a, b));
         var sums = new double[size];
         for (var chunk = 0; chunk < chunks; chunk++)
             for (var i = 0; i < size; i++) sums[i] += partial[chunk * size + i];
+        ArrayPool<float>.Shared.Return(partial);
         return sums;
     }
 }

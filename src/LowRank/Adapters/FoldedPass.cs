@@ -74,16 +74,16 @@ internal sealed class FoldedPass(AdaptedLinear layer, AdaptedPass pass, List<obj
     private Tensor Decompose(ScalarType dtype)
     {
         var (adapter, update) = (Decomposed!.Adapter, Decomposed.Update);
-        var sum = update.KnowsRowNorm ? null : Sum(dtype);
+        var sum = Sum(dtype);                           // its norm costs less than LoRA's without it (W Aᵀ is a skinny product)
         var factor = adapter.Norm.Factor(adapter.Magnitude!, Weight, update, sum);
         savedFactor = Pass.Keep(factor, madeHere: true);
         savedNorm = Pass.Keep(adapter.Norm.Of(Weight, update).alias(), madeHere: true);
-        if (sum is null) return Scaled(factor, dtype);
         using var column = factor.unsqueeze(1);
         sum.mul_(column);
         return sum;
     }
 
+    /// <summary>The same again, in backward.</summary>
     private Tensor Scaled(Tensor factor, ScalarType dtype)
     {
         using var dense = Weight.Dequantize(dtype);

@@ -185,8 +185,6 @@ public sealed class LowRankUpdate : Update
         return sum;
     }
 
-    public override bool KnowsRowNorm => start is null;
-
     /// <summary>‖W + sBA‖² = ‖W‖² + 2s·rowsum((W Aᵀ) ⊙ B) + s²·rowsum((B (A Aᵀ)) ⊙ B), without anything out×in.</summary>
     public override Tensor RowNormSquared(FrozenWeight weight)
     {

@@ -11,6 +11,7 @@ internal sealed class MoraPieces : MoraMap
 
     private readonly long inFeatures, outFeatures, side, pieces;
     private readonly bool rotates;
+    private Tensor? cos, sin;                           // [k, r̂/2] of every angle, in the type that was asked for last
 
     public MoraPieces(long inFeatures, long outFeatures, long side, bool rotates)
     {
@@ -136,20 +137,25 @@ internal sealed class MoraPieces : MoraMap
     {
         if (!rotates) return cut.alias();
         var half = side / 2;
-        using var exponents = arange(half, ScalarType.Float64).mul_(-2.0 / side * Math.Log(RotaryBase));
-        using var frequencies = exponents.exp();                                // 10000^(−2i/r̂)
-        using var column = arange(pieces, ScalarType.Float64).unsqueeze(1);
-        using var angles = column.mul(frequencies);                             // [k, r̂/2]
-        using var cosWide = angles.cos();
-        using var sinWide = angles.sin().mul_(direction);
-        using var cos = cosWide.to(cut.dtype, cut.device);
-        using var sin = sinWide.to(cut.dtype, cut.device);
+        MakeTables(cut.dtype, cut.device);
         using var first = cut.narrow(2, 0, half);
         using var second = cut.narrow(2, half, half);
-        using var left = first.mul(cos);
-        left.addcmul_(second, sin, -1);
-        using var right = second.mul(cos);
-        right.addcmul_(first, sin, 1);
+        using var left = first.mul(cos!);
+        left.addcmul_(second, sin!, -direction);
+        using var right = second.mul(cos!);
+        right.addcmul_(first, sin!, direction);
         return cat([left, right], 2);
+    }
+
+    private void MakeTables(ScalarType dtype, Device device)
+    {
+        if (cos is not null && cos.dtype == dtype && cos.device_type == device.type) return;
+        using var scope = NewDisposeScope();
+        cos?.Dispose();
+        sin?.Dispose();
+        var frequencies = arange(side / 2, ScalarType.Float64).mul_(-2.0 / side * Math.Log(RotaryBase)).exp_();     // 10000^(−2i/r̂)
+        var angles = arange(pieces, ScalarType.Float64).unsqueeze(1).mul(frequencies);                            // [k, r̂/2]
+        cos = angles.cos().to(dtype, device).DetachFromDisposeScope();
+        sin = angles.sin().to(dtype, device).DetachFromDisposeScope();
     }
 }

@@ -80,9 +80,6 @@ public abstract class Update(string name, long inFeatures, long outFeatures) : n
         return sum;
     }
 
-    /// <summary>Is <see cref="RowNormSquared"/> cheaper than a pass over dense + ΔW?</summary>
-    public virtual bool KnowsRowNorm => false;
-
     /// <summary>W + ΔW [out, in] in float32 or wider.</summary>
     internal Tensor AddedTo(FrozenWeight weight)
     {
