@@ -99,6 +99,7 @@ public sealed partial class AdaptedLinear : nn.Module<Tensor, Tensor>
             throw new ArgumentException(
                 $"the update is [{update.OutFeatures}, {update.InFeatures}], the layer's weight [{OutFeatures}, {InFeatures}]");
         RefuseWhileMerged($"add the adapter \"{name}\"");
+        CheckUpdate(name, update);
         if (decomposed) RefuseOffset(name, update);
 
         using var grad = no_grad();

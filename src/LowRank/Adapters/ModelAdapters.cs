@@ -8,8 +8,8 @@ namespace LowRank;
 /// <summary>Adapters of a model that is built from <see cref="AdaptedLinear"/>.</summary>
 public static class ModelAdapters
 {
-    /// <summary>Puts an adapter on the model's target layers, freezes everything else and makes the adapter the active
-    /// one.</summary>
+    /// <summary>Puts an adapter on the model's target layers, freezes everything else (but a classifier's head) and makes the adapter
+    /// the active one.</summary>
     /// <param name="model">A model of <see cref="AdaptedLinear"/> layers.</param>
     /// <param name="config">The method, as <c>Adapter.Lora(rank: 8)</c>.</param>
     /// <param name="targets">Which layers; the configuration's <see cref="AdapterConfig.Targets"/> if not given.</param>
@@ -124,6 +124,8 @@ public static class ModelAdapters
         if (chosen.Count == 0)
             throw new ArgumentException(
                 $"no module is left of \"{config.Targets}\" after the exclusions and the choice of layers");
+        if (model is SequenceClassifier classifier && chosen.Exists(t => t.Layer == classifier.Head))
+            throw new ArgumentException($"{SequenceClassifier.HeadName} trains whole beside every adapter; leave it out of the targets");
         foreach (var (path, layer) in layers)
         {
             layer.RefuseWhileMerged($"add the adapter \"{name}\"");
@@ -138,7 +140,13 @@ public static class ModelAdapters
         var targets = model.TargetsOf(config, name);
         AdaptedLinear.CheckName(name);
         var updates = config.CreateUpdates(targets);
+        foreach (var ((_, layer), update) in targets.Zip(updates))
+        {
+            layer.CheckUpdate(name, update);
+            EmbeddingLora.Start(config, layer, update);
+        }
         foreach (var (_, parameter) in model.BaseParameters().ToList()) parameter.requires_grad = false;
+        if (model is SequenceClassifier classifier) classifier.TrainHead(trainable);
         foreach (var ((_, layer), update) in targets.Zip(updates))
             layer.AddAdapter(name, update, config.Decomposed, config.Dropout, trainable).Config = config;
         model.SetAdapter(name);

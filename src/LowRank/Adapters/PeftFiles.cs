@@ -1,5 +1,6 @@
 // An adapter as a folder, as PEFT writes and reads it: adapter_config.json and adapter_model.safetensors. A tensor's name there
-// is "base_model.model." + the layer's path + "." + its name in the method ("lora_A.weight", "lora_magnitude_vector").
+// is "base_model.model." + the layer's path + "." + its name in the method ("lora_A.weight", "lora_magnitude_vector"; an embedding's
+// LoRA has names of its own, EmbeddingLora). A classifier's head is in the same file, under its path.
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -14,6 +15,7 @@ public static class PeftFiles
 
     private const string SharedPrefix = "base_model.";
     private const string Prefix = SharedPrefix + "model.";
+    private const string HeadName = $"{Prefix}{SequenceClassifier.HeadName}.weight";
     private const int NamesInError = 5;
 
     /// <summary>Writes an adapter to a folder. Each file appears complete or not at all.</summary>
@@ -28,14 +30,23 @@ public static class PeftFiles
             throw new InvalidOperationException($"{times} restarts have put parts of the adapter \"{name}\" into the base model's weights, " +
                 "so the adapter alone is not what was trained. Merge it and save the model (Merge(keepOriginal: false), then Save)");
         Directory.CreateDirectory(folder);
+        using var scope = NewDisposeScope();
+        using var grad = no_grad();
+        var head = (model as SequenceClassifier)?.Head;
         var shared = config.SharedTensorsOf([.. layers.Select(l => (l.Path, l.Layer))]).Select(t => t.Name).ToHashSet();
         SafeTensors.Save(Path.Combine(folder, FileName),
             layers[0].Adapter.Update.SharedTensors.Where(t => shared.Contains(t.Name)).Select(t => KeyValuePair.Create(SharedPrefix + t.Name, t.Value)).Concat(
             from layer in layers
             from tensor in layer.Adapter.Tensors
-            select KeyValuePair.Create(FullName(layer.Path, tensor.Name), (Tensor)tensor.Value)),
+            let file = EmbeddingLora.InFile(config, layer.Layer, tensor.Name)
+            select KeyValuePair.Create(FullName(layer.Path, file.Name), file.IsTurned ? tensor.Value.t().contiguous() : tensor.Value))
+            .Concat(head is null ? [] : [KeyValuePair.Create(HeadName, head.Weight.Dequantize())]),
             new Dictionary<string, string> { ["format"] = "pt" });
-        AtomicFile.Write(Path.Combine(folder, PeftConfig.FileName), PeftConfig.Write(config, layers.Select(l => l.Path)));
+        AtomicFile.Write(Path.Combine(folder, PeftConfig.FileName), PeftConfig.Write(config, layers.Select(l => l.Path), fields =>
+        {
+            EmbeddingLora.WriteFields(fields, config, [.. layers.Select(l => l.Layer)]);
+            if (head is not null) PeftConfig.WriteHead(fields);
+        }));
     }
 
     /// <summary>Writes an adapter to a folder, with a card (README.md) that says what it is and how the run went.</summary>
@@ -59,41 +70,61 @@ public static class PeftFiles
     /// <param name="folder">With adapter_config.json and adapter_model.safetensors.</param>
     /// <param name="name">The adapter's name in the model.</param>
     /// <param name="trainable">Shall it go on training? Otherwise its tensors require no gradient.</param>
+    /// <remarks>A classifier's head in the file takes the place of the model's.</remarks>
     /// <exception cref="InvalidDataException">Tensors are missing, unexpected or of another shape. The model is not
     /// changed.</exception>
     public static void LoadAdapter(this nn.Module model, string folder, string name = Adapter.DefaultName, bool trainable = false)
     {
-        var config = PeftConfig.Read(Path.Combine(folder, PeftConfig.FileName));
+        var fields = PeftFields.Read(Path.Combine(folder, PeftConfig.FileName));
+        var config = PeftConfig.Read(fields);
+        var targets = model.TargetsOf(config, name);
+        EmbeddingLora.Check(fields, config, [.. targets.Select(t => t.Layer)]);
+        var head = PeftConfig.SavesHead(fields) ? HeadOf(model, fields) : null;
         using var file = SafeTensorsFile.Open(Path.Combine(folder, FileName));
-        Validate(file, config, model.TargetsOf(config, name));
+        Validate(file, config, targets, head);
         using var scope = NewDisposeScope();
         var tensors = file.Names.ToDictionary(n => n, n => file.Read(n));
         RefuseNotFinite(file.Path, tensors);
+        RefuseOtherCopies(file.Path, tensors, config, targets);
 
         model.AddAdapter(config, name, trainable);
         using var grad = no_grad();
         var shared = tensors.Where(t => !t.Key.StartsWith(Prefix, StringComparison.Ordinal)).ToDictionary(t => t.Key[SharedPrefix.Length..], t => t.Value);
         if (shared.Count > 0) model.LayersOf(name)[0].Adapter.Update.LoadShared(shared);
-        foreach (var (path, _, adapter) in model.LayersOf(name))
-            foreach (var (tensorName, parameter) in adapter.Tensors) parameter.copy_(tensors[FullName(path, tensorName)]);
+        foreach (var (path, layer, adapter) in model.LayersOf(name))
+            foreach (var (tensorName, parameter) in adapter.Tensors)
+            {
+                var (fileName, isTurned) = EmbeddingLora.InFile(config, layer, tensorName);
+                var tensor = tensors[FullName(path, fileName)];
+                parameter.copy_(isTurned ? tensor.t() : tensor);
+            }
+        head?.Weight.Assign(tensors[HeadName]);
     }
 
+    private static AdaptedLinear HeadOf(nn.Module model, PeftFields fields) => (model as SequenceClassifier)?.Head
+        ?? throw fields.Bad("the file holds a classifier's head, and this model has none; load it onto a SequenceClassifier");
+
     private static void Validate(
-        SafeTensorsFile file, AdapterConfig config, IReadOnlyList<(string Path, AdaptedLinear Layer)> targets)
+        SafeTensorsFile file, AdapterConfig config, IReadOnlyList<(string Path, AdaptedLinear Layer)> targets, AdaptedLinear? head)
     {
         var expected = config.SharedTensorsOf(targets).ToDictionary(t => SharedPrefix + t.Name, t => t.Shape);
         foreach (var (path, layer) in targets)
             foreach (var (name, shape) in config.FileTensorsOf(path, layer.InFeatures, layer.OutFeatures))
-                expected.Add(FullName(path, name), shape);
-        Check(file, expected);
+            {
+                var (fileName, isTurned) = EmbeddingLora.InFile(config, layer, name);
+                expected.Add(FullName(path, fileName), isTurned ? [shape[1], shape[0]] : shape);
+            }
+        if (head is not null) expected.Add(HeadName, [head.OutFeatures, head.InFeatures]);
+        var copies = targets.SelectMany(t => EmbeddingLora.Copies(config, t.Path, t.Layer)).Select(c => FullName(c.Path, c.Name)).ToHashSet();
+        Check(file, expected, copies);
     }
 
-    /// <summary>Throws with every tensor that is missing, unexpected or not as expected.</summary>
-    internal static void Check(SafeTensorsFile file, Dictionary<string, long[]> expected)
+    /// <summary>Throws with every tensor that is missing, unexpected or not as expected; optional ones may be there.</summary>
+    internal static void Check(SafeTensorsFile file, Dictionary<string, long[]> expected, IReadOnlySet<string>? optional = null)
     {
         var problems = new List<string>();
         Report(problems, "missing", expected.Keys.Where(name => !file.Contains(name)));
-        Report(problems, "unexpected", file.Names.Where(name => !expected.ContainsKey(name)));
+        Report(problems, "unexpected", file.Names.Where(name => !expected.ContainsKey(name) && optional?.Contains(name) != true));
         var common = expected.Where(e => file.Contains(e.Key)).Select(e => (Info: file.Info(e.Key), Wanted: e.Value)).ToList();
         Report(problems, "of another shape", common.Where(c => !c.Info.Shape.SequenceEqual(c.Wanted)).Select(c =>
             $"{c.Info.Name} ([{string.Join(", ", c.Info.Shape)}] in the file, [{string.Join(", ", c.Wanted)}] in the model)"));
@@ -115,6 +146,21 @@ public static class PeftFiles
         foreach (var (name, tensor) in tensors)
             if (!tensor.isfinite().all().item<bool>())
                 throw new InvalidDataException($"{path}: tensor \"{name}\" holds NaN or infinity");
+    }
+
+    /// <summary>What the file holds twice, or of the base model, must be what it is a copy of.</summary>
+    private static void RefuseOtherCopies(string path, Dictionary<string, Tensor> tensors, AdapterConfig config,
+        IReadOnlyList<(string Path, AdaptedLinear Layer)> targets)
+    {
+        foreach (var (layerPath, layer) in targets)
+            foreach (var (copyPath, name, original) in EmbeddingLora.Copies(config, layerPath, layer))
+            {
+                if (!tensors.TryGetValue(FullName(copyPath, name), out var copy)) continue;
+                var wanted = original(own => tensors[FullName(layerPath, own)]);
+                if (!copy.shape.SequenceEqual(wanted.shape) || !copy.to(wanted.dtype).eq(wanted).all().item<bool>())
+                    throw new InvalidDataException($"{path}: tensor \"{FullName(copyPath, name)}\" is not the embedding that the adapter is " +
+                        "loaded for, nor is it part of the adapter; load the adapter onto the model it was trained on");
+            }
     }
 
     private static bool IsFloating(SafeTensorsType type) =>

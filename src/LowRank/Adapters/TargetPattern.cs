@@ -1,5 +1,5 @@
 // Which layers: as PEFT's target_modules. A list of names matches a module whose path is the name or ends in ".name"; an
-// expression must match the whole path; "all-linear" is every linear layer but the head.
+// expression must match the whole path; "all-linear" is every linear layer but the head and the embedding.
 using System.Text.RegularExpressions;
 
 namespace LowRank;
@@ -10,13 +10,15 @@ public sealed class TargetPattern
 {
     private const string AllLinearText = "all-linear";
 
-    /// <summary>Paths that end in one of these are a model's head, which "all-linear" leaves out.</summary>
-    private static readonly string[] Heads = ["lm_head", "score", "classifier"];
+    private const string LanguageHead = "lm_head", Embedding = "embed_tokens";
+
+    /// <summary>Paths that end in one of these are a model's head or its embedding, which "all-linear" leaves out.</summary>
+    private static readonly string[] Ends = [LanguageHead, "score", "classifier", Embedding];
 
     private TargetPattern(IReadOnlyList<string> suffixes, string? expression, bool all) =>
         (Suffixes, Expression, IsAllLinear) = (suffixes, expression, all);
 
-    /// <summary>Every linear layer but the head.</summary>
+    /// <summary>Every linear layer but the head and the embedding.</summary>
     public static TargetPattern AllLinear { get; } = new([], null, true);
 
     /// <summary>The names, empty for an expression or "all-linear".</summary>
@@ -54,7 +56,7 @@ public sealed class TargetPattern
 
     /// <summary>Does it choose the module at that path?</summary>
     public bool Matches(string path) =>
-        IsAllLinear ? !Array.Exists(Heads, head => IsOrEndsIn(path, head))
+        IsAllLinear ? !Array.Exists(Ends, end => IsOrEndsIn(path, end))
         : Expression is { } expression ? Matches($@"\A(?:{expression})\z", path)
         : Suffixes.Any(suffix => IsOrEndsIn(path, suffix));
 
@@ -66,6 +68,9 @@ public sealed class TargetPattern
         foreach (var suffix in Suffixes)
             if (!paths.Any(path => IsOrEndsIn(path, suffix)))
             {
+                if (IsOrEndsIn(suffix, LanguageHead) && paths.Any(path => IsOrEndsIn(path, Embedding)))
+                    throw new ArgumentException($"no module matches \"{suffix}\": this model's head is its embedding. " +
+                        $"Name {Embedding}; the adapter then acts on the look-up and on the head");
                 var nearest = NearestNames.Suggest(suffix, paths.Select(path => LastParts(path, suffix)));
                 throw new ArgumentException($"no module matches \"{suffix}\"{nearest}");
             }

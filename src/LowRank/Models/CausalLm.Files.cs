@@ -1,12 +1,13 @@
 // A model's folder in Hugging Face's layout: config.json, model.safetensors, tokenizer.json.
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace LowRank;
 
 public sealed partial class CausalLm
 {
-    private const string WeightsFile = "model.safetensors";
-    private const string TokenizerFile = "tokenizer.json";
+    internal const string WeightsFile = "model.safetensors";
+    internal const string TokenizerFile = "tokenizer.json";
 
     /// <summary>Loads a Llama-style model and, where there is one, its tokenizer.</summary>
     /// <param name="folder">Holds config.json, model.safetensors and perhaps tokenizer.json.</param>
@@ -20,8 +21,7 @@ public sealed partial class CausalLm
         var model = new CausalLm(LlamaConfigFile.Read(Existing(folder, LlamaConfigFile.FileName)), 0, dtype, device);
         try
         {
-            using var file = SafeTensorsFile.Open(weights);
-            model.Read(file, weights);
+            Read(model, model.Config, weights);
             if (File.Exists(Path.Combine(folder, TokenizerFile)))
                 model.Tokenizer = Tokenizer.Load(Path.Combine(folder, TokenizerFile));
             return model;
@@ -37,23 +37,26 @@ public sealed partial class CausalLm
     /// Saves the model without its adapters, in <see cref="LlamaConfig.StoredType"/>, so that this library and transformers load it.
     /// Each file is written whole or not at all.
     /// </summary>
-    public void Save(string folder)
+    public void Save(string folder) => Save(this, Config, Tokenizer, folder);
+
+    internal static void Save(nn.Module model, LlamaConfig config, Tokenizer? tokenizer, string folder)
     {
         Directory.CreateDirectory(folder);
         using var scope = NewDisposeScope();
         using var _ = no_grad();
-        var tensors = state_dict().Select(pair => KeyValuePair.Create(pair.Key, pair.Value.detach().to(Config.StoredType).contiguous())).ToList();
+        var tensors = model.state_dict().Select(pair => KeyValuePair.Create(pair.Key, pair.Value.detach().to(config.StoredType).contiguous())).ToList();
         SafeTensors.Save(Path.Combine(folder, WeightsFile), tensors, new Dictionary<string, string> { ["format"] = "pt" });
-        AtomicFile.Write(Path.Combine(folder, LlamaConfigFile.FileName), LlamaConfigFile.Write(Config));
-        Tokenizer?.Save(folder);
+        AtomicFile.Write(Path.Combine(folder, LlamaConfigFile.FileName), LlamaConfigFile.Write(config));
+        tokenizer?.Save(folder);
     }
 
-    private void Read(SafeTensorsFile file, string path)
+    internal static void Read(nn.Module model, LlamaConfig config, string path)
     {
+        using var file = SafeTensorsFile.Open(path);
         using var scope = NewDisposeScope();
         using var _ = no_grad();
-        var wanted = state_dict();
-        var found = file.Names.Where(name => !IsRedundant(name)).ToHashSet();
+        var wanted = model.state_dict();
+        var found = file.Names.Where(name => !IsRedundant(config, name)).ToHashSet();
         List<string> problems =
         [
             .. wanted.Keys.Where(name => !found.Contains(name)).Select(name => $"missing {name} {Shape(wanted[name].shape)}"),
@@ -71,12 +74,12 @@ public sealed partial class CausalLm
     }
 
     // Old checkpoints hold the rotary frequencies, and some tied ones the head as a second copy of the embedding.
-    private bool IsRedundant(string name) =>
-        name.EndsWith("rotary_emb.inv_freq", StringComparison.Ordinal) || (Config.TiedEmbeddings && name == "lm_head.weight");
+    private static bool IsRedundant(LlamaConfig config, string name) =>
+        name.EndsWith("rotary_emb.inv_freq", StringComparison.Ordinal) || (config is { TiedEmbeddings: true, Labels: null } && name == "lm_head.weight");
 
     private static string Shape(IEnumerable<long> shape) => $"[{string.Join(", ", shape)}]";
 
-    private static string Existing(string folder, string name) => Path.Combine(folder, name) is var path && File.Exists(path)
+    internal static string Existing(string folder, string name) => Path.Combine(folder, name) is var path && File.Exists(path)
         ? path
         : throw new FileNotFoundException($"{path} does not exist; a model folder holds {LlamaConfigFile.FileName}, {WeightsFile} and {TokenizerFile}", path);
 }

@@ -21,8 +21,8 @@ public sealed partial class CausalLm : nn.Module<Tensor, Tensor>
     public CausalLm(LlamaConfig config, long seed = 0, ScalarType? dtype = null, Device? device = null) : base(nameof(CausalLm))
     {
         config.Validate();
-        Config = config;
-        model = new(config, dtype, device);
+        Config = config with { Labels = null };
+        model = new(config, config.TiedEmbeddings, dtype, device);
         lm_head = config.TiedEmbeddings ? null : new(config.HiddenSize, config.VocabularySize, false, dtype, device);
         RegisterComponents();
         Initialize(seed);
@@ -58,9 +58,9 @@ public sealed partial class CausalLm : nn.Module<Tensor, Tensor>
         var following = full_like(labels, NextTokenLoss.Ignored);
         following.narrow(1, 0, labels.shape[1] - 1).copy_(labels.narrow(1, 1, labels.shape[1] - 1));
         var targets = following.flatten();                        // the label after each place; none after the last
-        var loss = lm_head is null
-            ? NextTokenLoss.OfHidden(hidden.flatten(0, 1), model.Embedding, targets)
-            : NextTokenLoss.OfLogits(lm_head.forward(hidden).flatten(0, 1), targets);
+        var loss = lm_head is null && model.Embedding is { HasActiveAdapters: false, Weight.Parameter: { } weight }
+            ? NextTokenLoss.OfHidden(hidden.flatten(0, 1), weight, targets)
+            : NextTokenLoss.OfLogits(Head(hidden).flatten(0, 1), targets);
         return loss.MoveToOuterDisposeScope();
     }
 
@@ -68,16 +68,16 @@ public sealed partial class CausalLm : nn.Module<Tensor, Tensor>
     public IReadOnlyList<Tensor> HiddenStates(Tensor ids) => [.. model.States(Checked(ids))];
 
     // [batch, tokens, hidden] x [hidden, vocabulary] -> [batch, tokens, vocabulary]
-    private Tensor Head(Tensor hidden) => lm_head is null ? nn.functional.linear(hidden, model.Embedding) : lm_head.forward(hidden);
+    private Tensor Head(Tensor hidden) => (lm_head ?? model.Embedding).forward(hidden);
 
-    private static Tensor Checked(Tensor ids) => ids.dtype == ScalarType.Int64 && ids.ndim == 2 && ids.shape[1] > 0
+    internal static Tensor Checked(Tensor ids) => ids.dtype == ScalarType.Int64 && ids.ndim == 2 && ids.shape[1] > 0
         ? ids
         : throw new ArgumentException($"ids are {ids.dtype} [{string.Join(", ", ids.shape)}]; they must be Int64 [batch, tokens]");
 
     private void Initialize(long seed)
     {
         using var _ = no_grad();
-        using var generator = new Generator((ulong)seed, model.Embedding.device);
+        using var generator = new Generator((ulong)seed, model.Embedding.Weight.Device);
         foreach (var (name, parameter) in named_parameters())
             if (parameter.ndim >= 2)
                 parameter.normal_(0, Config.InitializerRange, generator);

@@ -61,6 +61,9 @@ public sealed record LlamaConfig
     /// <summary>Id of the token that fills short rows up, if there is one.</summary>
     public int? PaddingToken { get; init; }
 
+    /// <summary>Names of the classes in the order of a classifier's outputs; null for a language model.</summary>
+    public IReadOnlyList<string>? Labels { get; init; }
+
     /// <summary>The type that the weights are stored in.</summary>
     public ScalarType StoredType { get; init; } = ScalarType.Float32;
 
@@ -72,17 +75,17 @@ public sealed record LlamaConfig
             long q = Heads * HeadSize, kv = KeyValueHeads * HeadSize;
             var attention = HiddenSize * (2 * q + 2 * kv) + (AttentionBias ? q + 2 * kv + HiddenSize : 0);
             var mlp = 3 * HiddenSize * IntermediateSize + (MlpBias ? 2 * IntermediateSize + HiddenSize : 0);
-            var embeddings = VocabularySize * HiddenSize * (TiedEmbeddings ? 1 : 2);
+            var embeddings = (VocabularySize + HeadRows) * HiddenSize;
             return embeddings + Layers * (attention + mlp + 2 * HiddenSize) + HiddenSize;
         }
     }
 
-    /// <summary>The linear layers of such a model with their paths, the head last where it is one of its own: what
+    /// <summary>The linear layers of such a model with their paths, the embedding first and the head last where it is one of its own: what
     /// <see cref="LayerShapes.CountTrainable"/> counts without making the model.</summary>
     public IReadOnlyList<LayerShape> LinearLayers()
     {
         long q = Heads * HeadSize, kv = KeyValueHeads * HeadSize;
-        var layers = new List<LayerShape>();
+        var layers = new List<LayerShape> { new("model.embed_tokens", HiddenSize, VocabularySize) };
         for (var i = 0; i < Layers; i++)
         {
             var (attention, mlp) = ($"model.layers.{i}.self_attn.", $"model.layers.{i}.mlp.");
@@ -90,9 +93,12 @@ public sealed record LlamaConfig
                 new(attention + "v_proj", HiddenSize, kv), new(attention + "o_proj", q, HiddenSize), new(mlp + "gate_proj", HiddenSize, IntermediateSize),
                 new(mlp + "up_proj", HiddenSize, IntermediateSize), new(mlp + "down_proj", IntermediateSize, HiddenSize)]);
         }
-        if (!TiedEmbeddings) layers.Add(new("lm_head", HiddenSize, VocabularySize));
+        if (HeadRows > 0) layers.Add(new(Labels is null ? "lm_head" : SequenceClassifier.HeadName, HiddenSize, HeadRows));
         return layers;
     }
+
+    /// <summary>Rows of a head of its own, 0 where it is the embedding.</summary>
+    private long HeadRows => Labels?.Count ?? (TiedEmbeddings ? 0 : VocabularySize);
 
     /// <inheritdoc/>
     public bool Equals(LlamaConfig? other) => other is not null && LlamaConfigFile.Write(this) == LlamaConfigFile.Write(other);
@@ -116,5 +122,7 @@ public sealed record LlamaConfig
             throw new ArgumentException($"num_attention_heads ({Heads}) must be a multiple of num_key_value_heads ({KeyValueHeads})");
         if (HeadSize % 2 != 0)
             throw new ArgumentException($"head_dim is {HeadSize}; the rotary embedding needs an even one");
+        if (Labels is not null && (Labels.Count == 0 || Labels.Any(string.IsNullOrWhiteSpace) || Labels.Distinct().Count() < Labels.Count))
+            throw new ArgumentException($"the labels are {string.Join(", ", Labels.Select(l => $"\"{l}\""))}; a classifier needs at least one, each with a name of its own");
     }
 }

@@ -11,6 +11,7 @@ namespace LowRank;
 internal static class LlamaConfigFile
 {
     public const string FileName = "config.json";
+    private const string Classifier = "LlamaForSequenceClassification";
 
     private static readonly Dictionary<string, ScalarType> Types = new()
     {
@@ -60,6 +61,7 @@ internal static class LlamaConfigFile
             BeginToken = file.Token("bos_token_id"),
             EndToken = file.Token("eos_token_id"),
             PaddingToken = file.Token("pad_token_id"),
+            Labels = file.Labels(),
             StoredType = file.Type(file.Text("dtype") ?? file.Text("torch_dtype") ?? "float32"),
         };
         try
@@ -78,7 +80,7 @@ internal static class LlamaConfigFile
         var type = Types.First(pair => pair.Value == config.StoredType).Key;
         var json = new JsonObject
         {
-            ["architectures"] = new JsonArray("LlamaForCausalLM"),
+            ["architectures"] = new JsonArray(config.Labels is null ? "LlamaForCausalLM" : Classifier),
             ["attention_bias"] = config.AttentionBias,
             ["attention_dropout"] = Real(0),
             ["bos_token_id"] = config.BeginToken,
@@ -103,6 +105,11 @@ internal static class LlamaConfigFile
             ["torch_dtype"] = type,
             ["vocab_size"] = config.VocabularySize,
         };
+        if (config.Labels is { } labels)
+        {
+            json["id2label"] = new JsonObject(labels.Select((label, id) => KeyValuePair.Create(id.ToString(CultureInfo.InvariantCulture), (JsonNode?)label)));
+            json["label2id"] = new JsonObject(labels.Select((label, id) => KeyValuePair.Create(label, (JsonNode?)id)));
+        }
         return json.ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n";
     }
 
@@ -153,6 +160,19 @@ internal static class LlamaConfigFile
         public ScalarType Type(string name) => Types.TryGetValue(name, out var type)
             ? type
             : throw new InvalidDataException($"{path}: dtype \"{name}\" is not supported; use one of {string.Join(", ", Types.Keys)}");
+
+        /// <summary>A classifier's labels in the order of their ids; null for any other model. Transformers leaves out two nameless
+        /// ones, LABEL_0 and LABEL_1, and some tools write num_labels alone.</summary>
+        public IReadOnlyList<string>? Labels()
+        {
+            if (json["architectures"] is not JsonArray list || list.All(one => one?.ToJsonString() != $"\"{Classifier}\"")) return null;
+            if (Object("id2label") is null)
+                return [.. Enumerable.Range(0, checked((int)Whole("num_labels", 2))).Select(id => $"LABEL_{id}")];
+            var names = json["id2label"]!.AsObject();
+            var inner = Object("id2label")!;
+            return [.. Enumerable.Range(0, names.Count).Select(id => inner.Text(id.ToString(CultureInfo.InvariantCulture))
+                ?? throw Wrong("id2label", $"a label for each id from 0 to {names.Count - 1}"))];
+        }
 
         private double Number(string name) =>
             json[name] is JsonValue value && value.TryGetValue(out double number) ? number : throw Wrong(name, "a number");

@@ -7,21 +7,25 @@ namespace LowRank;
 /// <summary>The decoder without its head: embedding, layers, final norm.</summary>
 internal sealed class LlamaModel : nn.Module<Tensor, Tensor>
 {
-    private readonly Embedding embed_tokens;
+    private readonly AdaptedLinear embed_tokens;
     private readonly ModuleList<DecoderLayer> layers;
     private readonly RmsNorm norm;
 
-    public LlamaModel(LlamaConfig config, ScalarType? dtype, Device? device) : base(nameof(LlamaModel))
+    /// <param name="config">The shape.</param>
+    /// <param name="tied">Is the embedding the model's head too?</param>
+    /// <param name="dtype">Of the weights.</param>
+    /// <param name="device">Where they lie.</param>
+    public LlamaModel(LlamaConfig config, bool tied, ScalarType? dtype, Device? device) : base(nameof(LlamaModel))
     {
         var rotary = new RotaryTable(config.HeadSize, config.RopeTheta);
-        embed_tokens = nn.Embedding(config.VocabularySize, config.HiddenSize, device: device, dtype: dtype);
+        embed_tokens = AdaptedLinear.Embedding(config.VocabularySize, config.HiddenSize, tied, dtype, device);
         layers = new(Enumerable.Range(0, config.Layers).Select(_ => new DecoderLayer(config, rotary, dtype, device)).ToArray());
         norm = new(config.HiddenSize, config.NormEpsilon, dtype, device);
         RegisterComponents();
     }
 
-    /// <summary>[vocabulary, hidden]; a tied head multiplies with it too.</summary>
-    public Parameter Embedding => embed_tokens.weight!;
+    /// <summary>[vocabulary, hidden]; a tied head is its forward.</summary>
+    public AdaptedLinear Embedding => embed_tokens;
 
     public IReadOnlyList<DecoderLayer> Layers => [.. layers];
 
@@ -45,7 +49,7 @@ internal sealed class LlamaModel : nn.Module<Tensor, Tensor>
     /// <summary>The embedding's output, then each layer's, the last one after the final norm.</summary>
     public IEnumerable<Tensor> States(Tensor ids)
     {
-        var hidden = embed_tokens.forward(ids);   // [batch, tokens] -> [batch, tokens, hidden]
+        var hidden = embed_tokens.Lookup(ids);   // [batch, tokens] -> [batch, tokens, hidden]
         if (SoftPrompt is { } prompt) hidden = prompt.Before(hidden);
         for (var i = 0; i < layers.Count; i++)
         {

@@ -14,6 +14,7 @@ public sealed class LowRankUpdate : Update
     private readonly Parameter lora_B;
     private readonly Parameter? lora_bias;
     private LowRankUpdate? start;                       // −s·B₀A₀, if A and B began as a part of W
+    private readonly RowTable rowsOfB = new();
 
     /// <param name="inFeatures">Columns of ΔW.</param>
     /// <param name="outFeatures">Rows of ΔW.</param>
@@ -153,6 +154,16 @@ public sealed class LowRankUpdate : Update
     }
 
     public override void ReaderBackward(Tensor gradient, UpdateGradients gradients) => gradients.Set(0, gradient);
+
+    internal override Tensor? DeltaRows(Tensor ids)
+    {
+        using var rows = rowsOfB.Of(lora_B, ids);                               // [n, r]
+        using var scaled = rows.mul(Scale);
+        var delta = scaled.mm(lora_A);                                          // [n, r] x [r, in] -> [n, in]
+        if (start is null) return delta;
+        using (delta)
+        using (var before = start.DeltaRows(ids)!) return delta.add(before);
+    }
 
     public override Tensor Delta(ScalarType dtype)
     {

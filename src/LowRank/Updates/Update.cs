@@ -52,6 +52,10 @@ public abstract class Update(string name, long inFeatures, long outFeatures) : n
     public virtual void ReaderBackward(Tensor gradient, UpdateGradients gradients) =>
         throw new InvalidOperationException($"{GetName()} has no reader that trains");
 
+    /// <summary>Rows of ΔW with gradients, scale included: ids [n] int64 -> [n, in], for a layer that is an embedding. Null where
+    /// single rows cost as much as all of them; the layer then makes all.</summary>
+    internal virtual Tensor? DeltaRows(Tensor ids) => null;
+
     /// <summary>ΔW [out, in], scale included. The caller disposes it.</summary>
     public abstract Tensor Delta(ScalarType dtype);
 
