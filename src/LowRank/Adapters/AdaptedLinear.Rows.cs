@@ -16,17 +16,17 @@ public sealed partial class AdaptedLinear
 {
     private readonly RowTable table = new();
 
-    /// <summary>An embedding: a layer without a bias that <see cref="Lookup"/> reads by rows.</summary>
+    /// <summary>An embedding: a layer without a bias that <see cref="Lookup"/> reads by rows. It starts normal with deviation 1.</summary>
     /// <param name="count">Rows of the weight: tokens of the vocabulary.</param>
     /// <param name="width">Columns: the length of a token's vector.</param>
     /// <param name="isHead">Is its forward the model's head too (tied embeddings)? Adapter files say so.</param>
     /// <param name="dtype">Of the weight; torch's default if not given.</param>
     /// <param name="device">Where it lies; torch's default if not given.</param>
     public static AdaptedLinear Embedding(long count, long width, bool isHead = false, ScalarType? dtype = null, Device? device = null) =>
-        new(width, count, hasBias: false, dtype, device) { IsEmbedding = true, IsTiedHead = isHead };
+        new(width, count, hasBias: false, isEmbedding: true, dtype, device) { IsTiedHead = isHead };
 
     /// <summary>Is the weight a table that is read by rows?</summary>
-    public bool IsEmbedding { get; private init; }
+    public bool IsEmbedding { get; }
 
     /// <summary>Is the embedding the model's head too?</summary>
     public bool IsTiedHead { get; private init; }

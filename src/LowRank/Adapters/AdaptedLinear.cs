@@ -23,13 +23,20 @@ public sealed partial class AdaptedLinear : nn.Module<Tensor, Tensor>
 
     /// <summary>Weight and bias start uniform in ±1/√in.</summary>
     public AdaptedLinear(long inFeatures, long outFeatures, bool hasBias = false, ScalarType? dtype = null, Device? device = null)
+        : this(inFeatures, outFeatures, hasBias, isEmbedding: false, dtype, device)
+    {
+    }
+
+    private AdaptedLinear(long inFeatures, long outFeatures, bool hasBias, bool isEmbedding, ScalarType? dtype, Device? device)
         : base(nameof(AdaptedLinear))
     {
         if (inFeatures < 1 || outFeatures < 1)
             throw new ArgumentException(
                 $"a linear layer needs at least one input and one output; asked for {inFeatures} and {outFeatures}");
         var bound = 1 / Math.Sqrt(inFeatures);
-        weight = new Parameter(empty(outFeatures, inFeatures, dtype, device).uniform_(-bound, bound));
+        var start = empty(outFeatures, inFeatures, dtype, device);
+        weight = new Parameter(isEmbedding ? start.normal_() : start.uniform_(-bound, bound));
+        IsEmbedding = isEmbedding;
         if (hasBias) bias = new Parameter(empty(outFeatures, dtype, device).uniform_(-bound, bound));
         storage = new DenseWeight(weight);
         RegisterComponents();

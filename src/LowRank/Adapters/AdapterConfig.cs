@@ -8,7 +8,7 @@ namespace LowRank;
 public abstract record AdapterConfig
 {
     /// <summary>Which linear layers get the adapter, if <c>Adapt</c> is not told: suffixes joined by "|", a regular expression
-    /// for the whole path, or "all-linear" (every linear layer but the head).</summary>
+    /// for the whole path, or "all-linear" (every linear layer but the head and the embedding, which are named).</summary>
     public TargetPattern Targets { get; init; } = TargetPattern.AllLinear;
 
     /// <summary>Layers that get none although they are targets.</summary>

@@ -48,6 +48,12 @@ internal static class EmbeddingLora
                 "that look-up and head agree. Merge it into the embedding where it was trained");
     }
 
+    /// <summary>Names and values that a file holds a second time for a tied head, which PEFT loads by itself.</summary>
+    public static IEnumerable<(string Path, string Name, Tensor Value)> HeadPair(AdapterConfig config, AdaptedLinear layer, LinearAdapter adapter) =>
+        Applies(config, layer) && layer.IsTiedHead
+            ? adapter.Tensors.Where(t => t.Name is A or B).Select(t => (Head, t.Name, t.Value.clone()))
+            : [];
+
     /// <summary>What a file may hold beside an embedding's adapter: PEFT copies the embedding itself, and the tied head's pair. Each name
     /// under the layer's or the head's path, and what it must equal, made from the file's tensors by their names.</summary>
     public static IEnumerable<(string Path, string Name, Func<Func<string, Tensor>, Tensor> Original)> Copies(

@@ -40,6 +40,7 @@ public static class PeftFiles
             from tensor in layer.Adapter.Tensors
             let file = EmbeddingLora.InFile(config, layer.Layer, tensor.Name)
             select KeyValuePair.Create(FullName(layer.Path, file.Name), file.IsTurned ? tensor.Value.t().contiguous() : tensor.Value))
+            .Concat(layers.SelectMany(l => EmbeddingLora.HeadPair(config, l.Layer, l.Adapter)).Select(t => KeyValuePair.Create(FullName(t.Path, t.Name), t.Value)))
             .Concat(head is null ? [] : [KeyValuePair.Create(HeadName, head.Weight.Dequantize())]),
             new Dictionary<string, string> { ["format"] = "pt" });
         AtomicFile.Write(Path.Combine(folder, PeftConfig.FileName), PeftConfig.Write(config, layers.Select(l => l.Path), fields =>
