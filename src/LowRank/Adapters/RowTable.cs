@@ -9,13 +9,13 @@ namespace LowRank;
 /// <summary>Reads rows of a parameter that belongs to somebody else.</summary>
 internal sealed class RowTable
 {
-    // Made without rows, so that no random number is drawn for it; it holds the caller's table from the first look-up on.
-    private readonly Embedding reader = nn.Embedding(0, 1);
+    private Embedding? reader;
     private Parameter? held;
 
     /// <summary>table [rows, width], ids [...] int64 -> [..., width].</summary>
     public Tensor Of(Parameter table, Tensor ids)
     {
+        reader ??= nn.Embedding(0, 1);                                      // no rows: no random number is drawn for them
         if (!ReferenceEquals(held, table)) reader.weight = held = table;    // a move to another device or type makes a new one
         return reader.forward(ids);
     }

@@ -27,6 +27,7 @@ public sealed class EmbeddingLayer : IDisposable
     private static AdaptedLinear Trained(AdapterConfig config, long width, long count, ScalarType dtype = ScalarType.Float64)
     {
         var layer = AdaptedLinear.Embedding(count, width, isHead: true, dtype);
+        using (no_grad()) layer.get_parameter("weight")!.div_(Math.Sqrt(width));    // where tanh bends and does not saturate
         layer.Adapt(config);
         Move(layer.Adapters[^1]);
         return layer;
