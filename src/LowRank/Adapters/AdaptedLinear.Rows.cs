@@ -43,7 +43,7 @@ public sealed partial class AdaptedLinear
         if (ids.dtype != ScalarType.Int64)
             throw new ArgumentException($"ids are {ids.dtype}; an embedding is read by Int64");
         if (Rows is not null) return LookupByRow(ids, Rows);
-        return HasWork ? Lookup(ids, [.. Working]) : BaseRows(ids);
+        return HasWork ? AdaptedRows(ids, [.. Working]) : BaseRows(ids);
     }
 
     /// <summary>Are adapters at work, so that W alone is not the layer?</summary>
@@ -59,7 +59,7 @@ public sealed partial class AdaptedLinear
         foreach (var (name, start, count) in rows.Groups)
         {
             var part = sorted.narrow(0, start, count);
-            parts.Add(name is not null && Find(name) is { } adapter ? Lookup(part, [adapter]) : BaseRows(part));
+            parts.Add(name is not null && Find(name) is { } adapter ? AdaptedRows(part, [adapter]) : BaseRows(part));
         }
         return rows.Unsorted(parts.Count == 1 ? parts[0] : cat(parts, 0)).MoveToOuterDisposeScope();
     }
@@ -74,7 +74,7 @@ public sealed partial class AdaptedLinear
     }
 
     /// <summary>f ⊙ (W + ΔW)_ids + Σ ΔW_ids [..., in].</summary>
-    private Tensor Lookup(Tensor ids, IReadOnlyList<LinearAdapter> working)
+    private Tensor AdaptedRows(Tensor ids, IReadOnlyList<LinearAdapter> working)
     {
         using var scope = NewDisposeScope();
         var flat = ids.reshape(-1);                                             // [n]

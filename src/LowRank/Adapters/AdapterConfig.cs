@@ -70,6 +70,9 @@ public abstract record AdapterConfig
     /// <summary>How many numbers an update has beside those of its files, for one layer: copies that it needs and does not train.</summary>
     internal virtual long CopiesOf(string path, long inFeatures, long outFeatures) => 0;
 
+    /// <summary>How many numbers an update computes once and keeps, for one layer, in the type of its products.</summary>
+    internal virtual long TablesOf(string path, long inFeatures, long outFeatures) => 0;
+
     /// <summary>The file's "peft_type".</summary>
     internal abstract string PeftType { get; }
 

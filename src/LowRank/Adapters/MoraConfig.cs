@@ -50,7 +50,7 @@ public sealed record MoraConfig : RankedConfig
         new MoraUpdate(inFeatures, outFeatures, SideOf(path, inFeatures, outFeatures), Operator, dtype, device);
 
     /// <summary>Cosine and sine of the angles that rotation turns by.</summary>
-    internal override long CopiesOf(string path, long inFeatures, long outFeatures) => Operator != MoraOperator.Rotation ? 0
+    internal override long TablesOf(string path, long inFeatures, long outFeatures) => Operator != MoraOperator.Rotation ? 0
         : SideOf(path, inFeatures, outFeatures) is var side ? (inFeatures + side - 1) / side * side : 0;
 
     internal override IEnumerable<(string Name, long[] Shape)> TensorsOf(string path, long inFeatures, long outFeatures) =>

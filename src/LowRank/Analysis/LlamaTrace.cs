@@ -49,7 +49,7 @@ internal sealed class LlamaTrace
 
     private void Walk(Func<LayerShape, bool> isDense)
     {
-        var plans = model.LinearLayers().Select(l => new LayerPlan(l, adapter?.Chooses(l.Path) == true ? adapter : null, full, HasBias(l), isDense(l))).ToList();
+        var plans = model.Products().Select(l => new LayerPlan(l, adapter?.Chooses(l.Path) == true ? adapter : null, full, HasBias(l), isDense(l))).ToList();
         var hidden = trace.Make(places * model.HiddenSize, full);
         foreach (var seven in plans.Take(7 * model.Layers).Chunk(7)) hidden = Layer(hidden, [.. seven]);       // after the last comes the head
         hidden = RmsNormFunction.Trace(trace, hidden, places, full);

@@ -60,7 +60,7 @@ public sealed record MemoryLedger
     /// <param name="dtype">Of weights and activations. A 16-bit model's adapters are float32.</param>
     /// <param name="storage">Bytes of a linear layer's weight where it is not dense, scales and tables included; null for a layer that
     /// is.</param>
-    /// <exception cref="ArgumentException">No layer matches, or a number makes no sense.</exception>
+    /// <exception cref="ArgumentException">No layer matches, the embedding does, or a number makes no sense.</exception>
     public static MemoryLedger OfTraining(LlamaConfig model, AdapterConfig? adapter, long batch, long tokens, TargetPattern? targets = null,
         ScalarType dtype = ScalarType.Float32, Func<LayerShape, long?>? storage = null)
     {
@@ -115,9 +115,10 @@ public sealed record MemoryLedger
         ScalarType dtype, Func<LayerShape, long?>? storage)
     {
         model.Validate();
+        if (model.Labels is not null) throw new ArgumentException("the ledger knows a language model's loss, not a classifier's; leave Labels out");
         if (batch < 1 || tokens < 1) throw new ArgumentException($"a batch has at least one row and one token; given {batch} x {tokens}");
         var (size, wide) = (dtype.ElementSize(), FrozenWeight.Wide(dtype).ElementSize());
-        var linears = model.LinearLayers();
+        var linears = model.Products();
         var weights = model.ParameterCount * size + (storage is null ? 0
             : linears.Sum(l => storage(l) is { } bytes ? bytes - l.InFeatures * l.OutFeatures * size : 0));
         // The table is made for 128 places at least: cosine and sine of half a head each.
@@ -125,12 +126,15 @@ public sealed record MemoryLedger
         if (adapter is null) return new() { Weights = weights, Tables = tables };
 
         var config = adapter = adapter with { Targets = targets ?? adapter.Targets };
+        if (config.Chooses(model.Embedding.Path))
+            throw new ArgumentException($"the ledger does not know what a look-up keeps for adapters on {model.Embedding.Path}; leave the embedding out of the targets");
         var trained = config.CountTrainable(linears);
         var chosen = linears.Where(l => config.Chooses(l.Path)).ToList();
         var shared = config.SharedShapesOf(chosen).Sum(shape => shape.Aggregate(1L, (product, n) => product * n));
         var copies = chosen.Sum(l => config.CopiesOf(l.Path, l.InFeatures, l.OutFeatures));
         foreach (var layer in chosen)
         {
+            tables += config.TablesOf(layer.Path, layer.InFeatures, layer.OutFeatures) * size;
             if (config.Decomposed) tables += layer.OutFeatures * (2 * wide + sizeof(bool));       // ‖W‖², C, which rows are zero
         }
         return new() { Weights = weights, Adapters = (trained + shared + copies) * wide, Tables = tables };

@@ -21,7 +21,7 @@ public sealed class Bottleneck : BaselineModule
         (this.config, layers) = (config, model.Config.Layers);
         for (var layer = 0; layer < layers; layer++)
             foreach (var place in config.Places)
-                blocks.Add(Key(layer, place), new(model.Config.HiddenSize, config.Size, config.Activation, model.TrainedType, model.Embedding.device));
+                blocks.Add(Key(layer, place), new(model.Config.HiddenSize, config.Size, config.Activation, model.TrainedType, model.Embedding.Device));
         RegisterComponents();
     }
 

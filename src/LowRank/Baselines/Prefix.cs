@@ -61,7 +61,7 @@ public sealed class Prefix : BaselineModule
     internal Prefix(PrefixConfig config, CausalLm model) : base(config)
     {
         layers = new(Enumerable.Range(0, model.Config.Layers).Select(_ =>
-            new LayerPrefix(config.Tokens, PrefixConfig.Width(model.Config), config.Deviation, model.TrainedType, model.Embedding.device)).ToArray());
+            new LayerPrefix(config.Tokens, PrefixConfig.Width(model.Config), config.Deviation, model.TrainedType, model.Embedding.Device)).ToArray());
         RegisterComponents();
     }
 

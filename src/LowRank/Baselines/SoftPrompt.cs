@@ -49,7 +49,7 @@ public sealed record SoftPromptConfig : VirtualTokensConfig
     {
         using var scope = NewDisposeScope();
         using var grad = no_grad();
-        var table = model.Embedding.detach();
+        var table = model.Embedding.Dequantize();
         var start = Text is null && Init == SoftPromptInit.Normal
             ? randn(Tokens, table.shape[1], model.TrainedType, table.device).mul_(table.to(model.TrainedType).square().mean().sqrt())
             : table.index_select(0, Ids(model).to(table.device));               // [p] of [vocabulary, hidden] -> [p, hidden]

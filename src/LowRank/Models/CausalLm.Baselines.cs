@@ -14,10 +14,10 @@ public sealed partial class CausalLm
     public IReadOnlyList<BaselineModule> Baselines => [.. baselines.values()];
 
     /// <summary>[vocabulary, hidden]</summary>
-    internal Parameter Embedding => model.Embedding;
+    internal FrozenWeight Embedding => model.Embedding.Weight;
 
     /// <summary>The type of what trains beside the weights: theirs, or float32 beside 16-bit ones.</summary>
-    internal ScalarType TrainedType => Precision.Wide(Embedding.dtype);
+    internal ScalarType TrainedType => Precision.Wide(Embedding.DataType);
 
     /// <summary>Positions that soft prompts and prefixes take up before the first token.</summary>
     internal long VirtualTokens => Working.Sum(b => b.VirtualTokens);

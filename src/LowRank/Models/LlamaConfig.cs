@@ -82,10 +82,16 @@ public sealed record LlamaConfig
 
     /// <summary>The linear layers of such a model with their paths, the embedding first and the head last where it is one of its own: what
     /// <see cref="LayerShapes.CountTrainable"/> counts without making the model.</summary>
-    public IReadOnlyList<LayerShape> LinearLayers()
+    public IReadOnlyList<LayerShape> LinearLayers() => [Embedding, .. Products()];
+
+    /// <summary>The table that is read by rows.</summary>
+    internal LayerShape Embedding => new("model.embed_tokens", HiddenSize, VocabularySize);
+
+    /// <summary>The layers that multiply: seven for each of the stack, then the head where it is one of its own.</summary>
+    internal IReadOnlyList<LayerShape> Products()
     {
         long q = Heads * HeadSize, kv = KeyValueHeads * HeadSize;
-        var layers = new List<LayerShape> { new("model.embed_tokens", HiddenSize, VocabularySize) };
+        var layers = new List<LayerShape>();
         for (var i = 0; i < Layers; i++)
         {
             var (attention, mlp) = ($"model.layers.{i}.self_attn.", $"model.layers.{i}.mlp.");

@@ -152,6 +152,27 @@ public sealed class EmbeddingLayer : IDisposable
 
     private static Tensor Input => arange(36, ScalarType.Float64).sin().view(4, 9);
 
+    [Theory, MemberData(nameof(Names))]
+    public void RowsOfABatchMayUseAdaptersOfTheirOwn(string method)
+    {
+        var layer = AdaptedLinear.Embedding(11, 6, isHead: true, ScalarType.Float64);
+        layer.Adapt(Config(method), name: "mine");
+        layer.Adapt(Adapter.Dora(2), name: "dora");
+        foreach (var adapter in layer.Adapters) Move(adapter);
+        var ids = tensor(new long[,] { { 1, 5 }, { 10, 1 }, { 3, 3 }, { 0, 7 } });
+        string?[] names = ["mine", null, "dora", "mine"];
+        var alone = names.Index().Select(n =>
+        {
+            layer.SetActive(n.Item is null ? [] : [n.Item]);
+            return (Rows: layer.Lookup(ids.narrow(0, n.Index, 1)), Logits: layer.forward(layer.Lookup(ids.narrow(0, n.Index, 1))));
+        }).ToList();
+        using var mixed = layer.UseAdapters(names);
+        Golden.Close(cat(alone.ConvertAll(a => a.Rows), 0), layer.Lookup(ids), 1e-12, "look-up");
+        Golden.Close(cat(alone.ConvertAll(a => a.Logits), 0), layer.forward(layer.Lookup(ids)), 1e-12, "head");
+        Assert.True(layer.HasActiveAdapters);
+        Assert.Contains("for each of 4 rows", Assert.Throws<ArgumentException>(() => layer.Lookup(ids.narrow(0, 0, 3))).Message);
+    }
+
     [Fact]
     public void SeveralAdaptersAddUpAndARowOfZerosIsScaledByOne()
     {

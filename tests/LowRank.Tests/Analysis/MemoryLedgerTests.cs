@@ -79,6 +79,8 @@ public sealed class MemoryLedgerTests
     {
         Assert.Contains("1 x 0", Assert.Throws<ArgumentException>(() => MemoryLedger.OfTraining(Llama7B, null, 1, 0)).Message);
         Assert.Contains("nearest: q_proj", Assert.Throws<ArgumentException>(() => MemoryLedger.OfTraining(Llama7B, Adapter.Lora(), 1, 8, "q_porj")).Message);
+        Assert.Contains("leave the embedding out", Assert.Throws<ArgumentException>(() => MemoryLedger.OfTraining(Llama7B, Adapter.Lora(), 1, 8, "embed_tokens|q_proj")).Message);
+        Assert.Contains("not a classifier's", Assert.Throws<ArgumentException>(() => MemoryLedger.OfTraining(Llama7B with { Labels = ["a", "b"] }, null, 1, 8)).Message);
         Assert.Contains("only a dense storage", Assert.Throws<ArgumentException>(() => MemoryLedger.OfTraining(Llama7B, null, 1, 8, storage: _ => 1)).Message);
         Assert.Contains("rank", Assert.Throws<ArgumentException>(() => MemoryLedger.OfInference(Llama7B, Adapter.Lora(rank: 0), 1, 8)).Message);
     }

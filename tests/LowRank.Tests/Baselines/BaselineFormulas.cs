@@ -51,7 +51,7 @@ public sealed class BaselineFormulas : IDisposable
         var states = model.HiddenStates(Ids);
         var row = Ids.narrow(0, 0, 1);
         var added = (SoftPrompt)model.AddBaseline(Baseline.SoftPrompt(p), "default", trainable: false);
-        using (no_grad()) added.Vectors.copy_(model.Embedding.index_select(0, row[0].narrow(0, 0, p)));
+        using (no_grad()) added.Vectors.copy_(model.Embedding.Dequantize().index_select(0, row[0].narrow(0, 0, p)));
         var rest = row.narrow(1, p, 6 - p);
         Golden.Close(whole.narrow(0, 0, 1).narrow(1, p, 6 - p), model.forward(rest), 1e-12, "logits");
         Golden.Close(whole[0, 5].unsqueeze(0), model.NextLogits(rest), 1e-12, "logits after the last");
@@ -110,7 +110,7 @@ public sealed class BaselineFormulas : IDisposable
     public void A_soft_prompt_starts_as_embeddings_or_as_wide_as_they_are()
     {
         using var model = new CausalLm(BaselineSuite.Config with { HiddenSize = 64, VocabularySize = 300, MaxPositions = 300 }, 3);
-        var table = model.Embedding.detach();
+        var table = model.Embedding.Dequantize().detach();
         Tensor Start(SoftPromptConfig config)
         {
             var vectors = ((SoftPrompt)model.AddBaseline(config, "start", trainable: false)).Vectors.detach().clone();
@@ -132,6 +132,6 @@ public sealed class BaselineFormulas : IDisposable
         Assert.InRange(ids.Length, 3, 10);
         var vectors = ((SoftPrompt)model.AddBaseline(Baseline.SoftPrompt(p, "a kind of cheese"), "default", trainable: false)).Vectors;
         for (var i = 0; i < p; i++)
-            Assert.True(vectors[i].eq(model.Embedding[ids[i % ids.Length]]).all().item<bool>(), $"vector {i}");
+            Assert.True(vectors[i].eq(model.Embedding.Dequantize()[ids[i % ids.Length]]).all().item<bool>(), $"vector {i}");
     }
 }
