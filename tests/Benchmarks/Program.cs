@@ -33,7 +33,7 @@ command.SetAction(parsed =>
     var results = new Results(new JsonObject
     {
         ["processor"] = Machine.Processor, ["cores"] = Environment.ProcessorCount, ["threads"] = get_num_threads(),
-        ["libtorch"] = __version__, [".NET"] = Environment.Version.ToString(), ["machine"] = busy ?? "idle",
+        ["libtorch"] = __version__, [".NET"] = Environment.Version.ToString(), ["BLAS kernels"] = LibTorch.OpenBlas.Kernels ?? "not OpenBLAS", ["machine"] = busy ?? "idle",
     });
     var chosen = parsed.GetValue(which) is { Length: > 0 } some ? some : known;
     if (chosen.Contains("call")) OperatorCall.Run(results);

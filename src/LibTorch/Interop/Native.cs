@@ -85,6 +85,7 @@ internal static unsafe partial class Native
 
     static Native()
     {
+        OpenBlas.ChooseKernels();
         NativeLibrary.SetDllImportResolver(typeof(Native).Assembly, Resolve);
         wt_memory_init();
         wt_set_gc_handle_free(&FreeHandle);

@@ -33,12 +33,12 @@ internal static class Diagnosis
             Tool("g++", "compiles the C++ side"),
             Tool("cmake", "compiles the C++ side"),
             LibTorch(libtorch),
-            Blas(libtorch.GetValueOrDefault("SOURCE"), "/etc/alternatives"),
+            WithKernels(Blas(libtorch.GetValueOrDefault("SOURCE"), "/etc/alternatives")),
             Threads(),
             await CudaAsync(libtorch.GetValueOrDefault("CUDA") == "yes", cancel),
             WordNet(),
             Model(root, "data/base", "./workbook pretrain"),
-            Model(root, "data/tiny", "./workbook pretrain --tiny"),
+            Model(root, "data/tiny", "./workbook pretrain --size tiny"),
         ];
     }
 
@@ -64,6 +64,19 @@ internal static class Diagnosis
                 new Finding(FindingState.Warning, "BLAS", $"the reference BLAS, 20 times slower than OpenBLAS, {target}", OpenBlas),
             _ => new Finding(FindingState.Good, "BLAS", target),
         };
+    }
+
+    /// <summary>What OpenBLAS multiplies with on this processor.</summary>
+    private static Finding WithKernels(Finding blas)
+    {
+#if LIBTORCH
+        if (global::LibTorch.OpenBlas.Kernels is not { } kernels) return blas;
+        string chosen = global::LibTorch.OpenBlas.Replaced is { } replaced
+            ? $"{kernels} kernels (it does not know this processor and would use {replaced}'s)" : $"{kernels} kernels";
+        return blas with { Found = $"{blas.Found}; {chosen}" };
+#else
+        return blas;
+#endif
     }
 
     private static async Task<Finding> SdkAsync(CancellationToken cancel)
