@@ -32,8 +32,7 @@ internal sealed class SharedReads
     {
         if (members.Count == 0) return;
         var joined = Joined(x.dtype);
-        using var transposed = joined.t();
-        reads = x.mm(transposed);                                               // [n, in] x [in, Σr] -> [n, Σr]
+        reads = SkinnyProducts.Times(x, joined);                                // [n, in] x [in, Σr] -> [n, Σr]
         wantsGradient = members.Exists(m => m.Update.ReaderTrains || (pass.NeedsInput && !m.Folded));
         savedReaders = pass.Keep(joined, madeHere: true);
         savedReads = pass.Keep(reads, madeHere: true);
@@ -61,8 +60,7 @@ internal sealed class SharedReads
         if (dx is not null) AddTo(dx);
         if (members.Exists(m => m.Update.ReaderTrains))
         {
-            using var transposed = gradient.t();
-            using var dReaders = transposed.mm(x!);                             // [Σr, n] x [n, in] -> [Σr, in]
+            using var dReaders = SkinnyProducts.TransposedTimes(gradient, x!);  // [Σr, n] x [n, in] -> [Σr, in]
             foreach (var member in members)
                 if (member.Update.ReaderTrains)
                     member.ReaderBackward(dReaders.narrow(0, member.Column, member.ReaderRows), gradients);

@@ -134,16 +134,11 @@ public sealed class LowRankUpdate : Update
             using var a = start.TypedA(dx.dtype);
             dx.addmm_(between, a);                                              // [n, r] x [r, in] -> [n, in]
         }
-        if (gradients.ReadsGradient is { } dReads)
+        using var scaled = gradients.ReadsGradient is { } dReads ? ScaledB(dReads.dtype) : null;
+        if (gradients.OfReads(1, scaled) is { } ofB)                            // [n, out] x [out, r] -> [n, r], [out, n] x [n, r] -> [out, r]
         {
-            using var scaled = ScaledB(dReads.dtype);
-            gradients.DyTimes(scaled, dReads);                                  // [n, out] x [out, r] -> [n, r]
-        }
-        if (gradients.Wants(1))
-        {
-            var gradient = gradients.DyTransposedTimes(gradients.Reads!);       // [out, n] x [n, r] -> [out, r]
-            gradient.mul_(Scale);
-            gradients.Set(1, gradient);
+            ofB.mul_(Scale);
+            gradients.Set(1, ofB);
         }
         if (lora_bias is not null && gradients.Wants(2))
         {
@@ -179,7 +174,7 @@ public sealed class LowRankUpdate : Update
     {
         using var a = TypedA(dense.dtype);
         using var b = ScaledB(dense.dtype);
-        var sum = dense.addmm(b, a);                                            // [out, in] + [out, r] x [r, in]
+        var sum = RankSum.Of(dense, b, a);                                      // [out, in] + [out, r] x [r, in]
         if (start is null) return sum;
         using (sum) return start.AddedTo(sum);
     }
@@ -191,9 +186,7 @@ public sealed class LowRankUpdate : Update
         using var b = ScaledB(dense.dtype);
         using var column = factor.unsqueeze(1);
         b.mul_(column);
-        var sum = dense.mul(column);
-        sum.addmm_(b, a);                                                       // [out, in] + [out, r] x [r, in]
-        return sum;
+        return RankSum.Of(dense, b, a, factor);                                 // f ⊙ [out, in] + [out, r] x [r, in]
     }
 
     /// <summary>‖W + sBA‖² = ‖W‖² + 2s·rowsum((W Aᵀ) ⊙ B) + s²·rowsum((B (A Aᵀ)) ⊙ B), without anything out×in.</summary>

@@ -62,17 +62,16 @@ public sealed class PooledUpdate : Update
     {
         var dtype = gradients.DataType;
         using var pooled = gradients.Wants(0) || gradients.Wants(1) ? Pool(gradients.X!) : null;
+        using var b = ScaledB(dtype);
+        using var dRead = empty([gradients.Tokens, b.shape[1]], dtype, b.device);
         if (gradients.Wants(1))
         {
             using var read = Read(pooled!);
-            var gradient = gradients.DyTransposedTimes(read);                   // [out, n] x [n, r] -> [out, r]
+            var gradient = gradients.DyTimesAndTransposedTimes(b, dRead, read); // [n, out] x [out, r], [out, n] x [n, r]
             gradient.mul_(Scale);
             gradients.Set(1, gradient);
         }
-        if (!gradients.Wants(0) && gradients.Dx is null) return;
-        using var b = ScaledB(dtype);
-        using var dRead = empty([gradients.Dy.shape[0], b.shape[1]], dtype, b.device);
-        gradients.DyTimes(b, dRead);                                            // [n, out] x [out, r] -> [n, r]
+        else gradients.DyTimes(b, dRead);                                       // [n, out] x [out, r] -> [n, r]
         if (gradients.Wants(0))
         {
             using var transposed = dRead.t();
@@ -95,7 +94,7 @@ public sealed class PooledUpdate : Update
     {
         using var spread = Spread(dense.dtype);
         using var b = ScaledB(dense.dtype);
-        return dense.addmm(b, spread);                                          // [out, in] + [out, r] x [r, in]
+        return RankSum.Of(dense, b, spread);                                        // [out, in] + [out, r] x [r, in]
     }
 
     /// <summary>The mean of each group: [n, in] to [n, groups].</summary>

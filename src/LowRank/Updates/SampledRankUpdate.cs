@@ -79,22 +79,20 @@ public sealed class SampledRankUpdate : Update
     public override void Backward(UpdateGradients gradients)
     {
         using var b = CutB(gradients.DataType);
-        using var dRead = empty([gradients.X?.shape[0] ?? gradients.Dy.shape[0], rank], b.dtype, b.device);
-        gradients.DyTimes(b, dRead);                                            // [n, out] x [out, b] -> [n, b]
-        if (gradients.Wants(0))
-        {
-            using var transposed = dRead.t();
-            using var gradient = transposed.mm(gradients.X!);                   // [b, n] x [n, in] -> [b, in]
-            gradients.Set(0, Spread(gradient, lora_A, 0));
-        }
+        using var dRead = empty([gradients.Tokens, rank], b.dtype, b.device);
         if (gradients.Wants(1))
         {
             using var a = CutA(gradients.DataType);
-            using var at = a.t();
-            using var read = gradients.X!.mm(at);
-            using var gradient = gradients.DyTransposedTimes(read);             // [out, n] x [n, b] -> [out, b]
+            using var read = SkinnyProducts.Times(gradients.X!, a);             // [n, in] x [in, b] -> [n, b]
+            using var gradient = gradients.DyTimesAndTransposedTimes(b, dRead, read);   // [n, out] x [out, b], [out, n] x [n, b]
             gradient.mul_(Scale);
             gradients.Set(1, Spread(gradient, lora_B, 1));
+        }
+        else gradients.DyTimes(b, dRead);                                       // [n, out] x [out, b] -> [n, b]
+        if (gradients.Wants(0))
+        {
+            using var gradient = SkinnyProducts.TransposedTimes(dRead, gradients.X!);   // [b, n] x [n, in] -> [b, in]
+            gradients.Set(0, Spread(gradient, lora_A, 0));
         }
         if (gradients.Dx is not { } dx) return;
         using var reader = CutA(dx.dtype);
@@ -113,7 +111,7 @@ public sealed class SampledRankUpdate : Update
     {
         using var a = CutA(dense.dtype);
         using var b = CutB(dense.dtype);
-        return dense.addmm(b, a);                                               // [out, in] + [out, b] x [b, in]
+        return RankSum.Of(dense, b, a);                                             // [out, in] + [out, b] x [b, in]
     }
 
     /// <summary>A gradient of the directions in use, among zeros for the others.</summary>

@@ -67,14 +67,9 @@ public sealed class SvdUpdate : Update
 
     public override void Backward(UpdateGradients gradients)
     {
-        if (gradients.ReadsGradient is { } dReads)
-        {
-            using var scaled = ScaledP(dReads.dtype);
-            gradients.DyTimes(scaled, dReads);                                  // [n, out] x [out, r] -> [n, r]
-        }
-        if (!gradients.Wants(1) && !gradients.Wants(2)) return;
-
-        var inner = gradients.DyTransposedTimes(gradients.Reads!);              // [out, n] x [n, r] -> [out, r]
+        using var scaled = gradients.ReadsGradient is { } dReads ? ScaledP(dReads.dtype) : null;
+        var inner = gradients.OfReads(gradients.Wants(1) || gradients.Wants(2), scaled);        // [n, out] x [out, r], [out, n] x [n, r]
+        if (inner is null) return;
         inner.mul_(Scale);
         if (gradients.Wants(2))
         {
@@ -107,7 +102,7 @@ public sealed class SvdUpdate : Update
         using var constant = lora_A.detach();
         using var q = constant.to(dense.dtype);
         using var p = ScaledP(dense.dtype);
-        return dense.addmm(p, q);                                               // [out, in] + [out, r] x [r, in]
+        return RankSum.Of(dense, p, q);                                             // [out, in] + [out, r] x [r, in]
     }
 
     /// <summary>s·P diag(λ) [out, r].</summary>

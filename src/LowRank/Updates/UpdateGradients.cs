@@ -24,7 +24,10 @@ public sealed class UpdateGradients : IDisposable
     /// <summary>The type of the products, Dy's.</summary>
     public ScalarType DataType => output.dtype;
 
-    /// <summary>∂L/∂(ΔW x) [n, out].</summary>
+    /// <summary>n.</summary>
+    public long Tokens => output.shape[0];
+
+    /// <summary>∂L/∂(ΔW x) [n, out]; made on demand where the layer is decomposed.</summary>
     public Tensor Dy => factor is null ? output : scaled ??= output.mul(factor);
 
     /// <summary>What <see cref="Update.AddTo"/> got, [n, in]; null when nothing needs it: the update has a reader, and that does not train.</summary>
@@ -48,14 +51,39 @@ public sealed class UpdateGradients : IDisposable
     }
 
     /// <summary>Dyᵀ z [out, k] for z [n, k]. The caller owns it.</summary>
-    public Tensor DyTransposedTimes(Tensor z)
+    public Tensor DyTransposedTimes(Tensor z) => Turned(SkinnyProducts.TransposedTimes(z, output));        // [k, n] x [n, out] -> [k, out]
+
+    /// <summary>Both in one pass: Dy small into result, and Dyᵀ z [out, k], which the caller owns.</summary>
+    public Tensor DyTimesAndTransposedTimes(Tensor small, Tensor result, Tensor z)
     {
-        // The few rows of zᵀ times the wide output run faster than the output's many rows times the few columns of z.
-        using var rows = z.t();
-        using var product = rows.mm(output);                                    // [k, n] x [n, out] -> [k, out]
-        if (factor is not null) product.mul_(factor);
-        using var transposed = product.t();
-        return transposed.contiguous();
+        using var column = factor?.unsqueeze(1);
+        using var weighted = column is null ? small.alias() : small.mul(column);
+        using var rows = weighted.t();
+        return Turned(SkinnyProducts.Both(output, rows, result, z));
+    }
+
+    /// <summary>
+    /// For an update y += reads smallᵀ: fills <see cref="ReadsGradient"/> with Dy small where it is asked for, and gives Dyᵀ reads [out, r] if
+    /// the i-th tensor wants it. The caller owns it.
+    /// </summary>
+    public Tensor? OfReads(int index, Tensor? small) => OfReads(wanted[index], small);
+
+    internal Tensor? OfReads(bool wants, Tensor? small)
+    {
+        if (ReadsGradient is { } result && wants) return DyTimesAndTransposedTimes(small!, result, Reads!);
+        if (ReadsGradient is not null) DyTimes(small!, ReadsGradient);
+        return wants ? DyTransposedTimes(Reads!) : null;
+    }
+
+    /// <summary>[k, out], which is disposed, as f ⊙ its transpose [out, k].</summary>
+    private Tensor Turned(Tensor product)
+    {
+        using (product)
+        {
+            if (factor is not null) product.mul_(factor);
+            using var transposed = product.t();
+            return transposed.contiguous();
+        }
     }
 
     /// <summary>Does the i-th of <see cref="Update.Tensors"/> need a gradient?</summary>
