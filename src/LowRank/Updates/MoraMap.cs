@@ -84,10 +84,7 @@ internal sealed class MoraSharing(MoraSlots inputs, MoraSlots outputs) : MoraMap
 
     public override void AddDelta(Tensor m, Tensor dense)
     {
-        using var columns = inputs.Spread(m);                                   // [r̂, r̂] -> [r̂, in]
-        using var turned = columns.t();
-        using var spread = outputs.Spread(turned);                              // [in, r̂] -> [in, out]
-        using var delta = spread.t();
-        dense.add_(delta);
+        using var rows = inputs.Spread(m);                                      // M S_inᵀ: [r̂, r̂] -> [r̂, in]
+        outputs.AddRows(rows, dense);                                           // S_out of it: [r̂, in] -> [out, in]
     }
 }

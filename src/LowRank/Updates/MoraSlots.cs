@@ -17,6 +17,9 @@ internal abstract class MoraSlots(long features, long slots)
     /// <summary>[n, r̂] to [n, features].</summary>
     public abstract Tensor Spread(Tensor h);
 
+    /// <summary>Adds to each of dense's rows [features, k] its slot's of rows [r̂, k]; for slots without fillings.</summary>
+    public abstract void AddRows(Tensor rows, Tensor dense);
+
     protected static Tensor Columns(Tensor tensor, long start, long count) => tensor.narrow(1, start, count);
 }
 
@@ -55,6 +58,22 @@ internal sealed class StridedSlots(long features, long slots, bool fills) : Mora
             to.add_(from);
         }
         return spread;
+    }
+
+    public override void AddRows(Tensor rows, Tensor dense)
+    {
+        if (whole > 0)
+        {
+            using var part = dense.narrow(0, 0, whole);
+            using var pieces = part.view(whole / Slots, Slots, dense.shape[1]);
+            pieces.add_(rows);
+        }
+        foreach (var (feature, slot, count) in Runs())
+        {
+            using var to = dense.narrow(0, feature, count);
+            using var from = rows.narrow(0, slot, count);
+            to.add_(from);
+        }
     }
 
     private Tensor SumOfWhole(Tensor x)
@@ -105,6 +124,18 @@ internal sealed class ContiguousSlots(long features, long slots) : MoraSlots(fea
         return spread;
     }
 
+    public override void AddRows(Tensor rows, Tensor dense)
+    {
+        foreach (var (feature, slot, groups, size) in Parts())
+        {
+            using var part = dense.narrow(0, feature, groups * size);
+            using var grouped = part.view(groups, size, dense.shape[1]);
+            using var from = rows.narrow(0, slot, groups);
+            using var single = from.unsqueeze(1);
+            grouped.add_(single);
+        }
+    }
+
     /// <summary>The slots with one member more, and the others; what has no members is left out.</summary>
     private IEnumerable<(long Feature, long Slot, long Groups, long Size)> Parts()
     {
@@ -122,6 +153,13 @@ internal sealed class FirstSlots(long features, long slots) : MoraSlots(features
     public override Tensor Sum(Tensor x) => Cut(x, Slots);
 
     public override Tensor Spread(Tensor h) => Cut(h, Features);
+
+    public override void AddRows(Tensor rows, Tensor dense)
+    {
+        using var to = dense.narrow(0, 0, common);
+        using var from = rows.narrow(0, 0, common);
+        to.add_(from);
+    }
 
     private Tensor Cut(Tensor tensor, long width)
     {
