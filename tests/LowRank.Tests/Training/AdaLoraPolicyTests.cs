@@ -1,5 +1,6 @@
 // AdaLoRA's budget against PEFT's allocator, and at every step of a run.
 using TorchSharp;
+using static LowRank.Tests.Training.TinyTraining;
 using static TorchSharp.torch;
 
 namespace LowRank.Tests.Training;
@@ -52,17 +53,6 @@ public sealed class AdaLoraPolicyTests : IDisposable
                 Golden.Close(t[$"step{step.Step}.{index}.lora_E"], update.Lambda, 1e-7, $"λ of layer {index} after step {step.Step}");
         }
         Assert.True(policy.Kept.Values.Sum() < schedule[0]![1]!.GetValue<long>());
-    }
-
-    private static CausalLm Model() => new(new LlamaConfig
-    {
-        VocabularySize = 30, HiddenSize = 16, IntermediateSize = 24, Layers = 2, Heads = 2, KeyValueHeads = 1,
-    }, seed: 3);
-
-    private static Batch Data(long step)
-    {
-        using var generator = new Generator((ulong)step % 3 + 1);
-        return new(randint(0, 30, [4, 8], dtype: ScalarType.Int64, generator: generator));
     }
 
     [Theory, InlineData(false), InlineData(true)]

@@ -1,5 +1,6 @@
 // Training policies against the references' numbers and their own claims.
 using TorchSharp;
+using static LowRank.Tests.Training.TinyTraining;
 using static TorchSharp.torch;
 
 namespace LowRank.Tests.Training;
@@ -44,17 +45,6 @@ public sealed class PolicyTests : IDisposable
             Golden.Close(t[prefix + "grad.lora_A"], update.A.grad!, Golden.LayerTolerance, prefix + "grad.lora_A");
             Golden.Close(t[prefix + "grad.lora_B"], update.B.grad!, Golden.LayerTolerance, prefix + "grad.lora_B");
         }
-    }
-
-    private static CausalLm Model() => new(new LlamaConfig
-    {
-        VocabularySize = 30, HiddenSize = 16, IntermediateSize = 24, Layers = 2, Heads = 2, KeyValueHeads = 1,
-    }, seed: 3);
-
-    private static Batch Data(long step)
-    {
-        using var generator = new Generator((ulong)step % 3 + 1);
-        return new(randint(0, 30, [4, 8], dtype: ScalarType.Int64, generator: generator));
     }
 
     [Theory, InlineData(RankDistribution.Uniform), InlineData(RankDistribution.Geometric)]
@@ -120,31 +110,7 @@ public sealed class PolicyTests : IDisposable
     public void LoraPlusFollowsPeftsTrajectory()
     {
         var fixture = Golden.Fixtures.Single(f => f.Method == "loraplus_adamw");
-        var t = fixture.Load();
-        var layer = new AdaptedLinear(t["base.weight"].shape[1], t["base.weight"].shape[0], hasBias: true);
-        layer.load_state_dict(new() { ["weight"] = t["base.weight"], ["bias"] = t["base.bias"] });
-        layer.Adapt(Adapter.Lora(fixture.Hyper("r", 0L), fixture.Hyper("lora_alpha", 0.0)));
-        var update = (LowRankUpdate)layer.Find("default")!.Update;
-        using (no_grad())
-        {
-            update.A.copy_(t["start.lora_A"]);
-            update.B.copy_(t["start.lora_B"]);
-        }
-        var losses = fixture.Entry["losses"]!.AsArray().Select(l => l!.GetValue<double>()).ToList();
-        var betas = fixture.Entry["hyper"]!["betas"]!.AsArray();
-        Trainer.Fit(layer, _ => (layer.forward(t["x"]) - t["target"]).square().mean(), _ => new(zeros(1, 1, ScalarType.Int64)), new()
-        {
-            Steps = losses.Count, LearningRate = fixture.Hyper("lr", 0.0), FinalLearningRatePart = 1, WarmupSteps = 0, Log = null,
-            WeightDecay = fixture.Hyper("loraplus_weight_decay", 0.0), Beta1 = betas[0]!.GetValue<double>(), Beta2 = betas[1]!.GetValue<double>(),
-            Epsilon = fixture.Hyper("eps", 0.0), MaxGradientNorm = double.PositiveInfinity,
-            Policies = [new LoraPlusPolicy(fixture.Hyper("loraplus_lr_ratio", 0.0))],
-            OnStep = step =>
-            {
-                Assert.Equal(losses[(int)step.Step - 1], step.Loss, 1e-5 * losses[0]);
-                Golden.Close(t[$"step{step.Step - 1}.lora_A"], update.A, 1e-5, $"A after step {step.Step}");
-                Golden.Close(t[$"step{step.Step - 1}.lora_B"], update.B, 1e-5, $"B after step {step.Step}");
-            },
-        });
+        Follow(fixture, fixture.Hyper("loraplus_weight_decay", 0.0), new LoraPlusPolicy(fixture.Hyper("loraplus_lr_ratio", 0.0)));
     }
 
     [Theory, InlineData(false), InlineData(true)]

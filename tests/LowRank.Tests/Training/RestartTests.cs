@@ -1,5 +1,6 @@
 // ReLoRA, ReMoRA and LoRA-FA: their claims, and PEFT's trajectory.
 using TorchSharp;
+using static LowRank.Tests.Training.TinyTraining;
 using static TorchSharp.torch;
 
 namespace LowRank.Tests.Training;
@@ -11,17 +12,6 @@ public sealed class RestartTests : IDisposable
     public RestartTests() => manual_seed(5);
 
     public void Dispose() => scope.Dispose();
-
-    private static CausalLm Model() => new(new LlamaConfig
-    {
-        VocabularySize = 30, HiddenSize = 16, IntermediateSize = 24, Layers = 2, Heads = 2, KeyValueHeads = 1,
-    }, seed: 3);
-
-    private static Batch Data(long step)
-    {
-        using var generator = new Generator((ulong)step % 3 + 1);
-        return new(randint(0, 30, [4, 8], dtype: ScalarType.Int64, generator: generator));
-    }
 
     public static TheoryData<string> Methods => new("LoRA", "DoRA", "orthogonal LoRA", "MoRA");
 
@@ -170,29 +160,7 @@ public sealed class RestartTests : IDisposable
     public void LoraFaFollowsPeftsTrajectory()
     {
         var fixture = Golden.Fixtures.Single(f => f.Method == "lorafa");
-        var t = fixture.Load();
-        var layer = new AdaptedLinear(t["base.weight"].shape[1], t["base.weight"].shape[0], hasBias: true);
-        layer.load_state_dict(new() { ["weight"] = t["base.weight"], ["bias"] = t["base.bias"] });
-        layer.Adapt(Adapter.Lora(fixture.Hyper("r", 0L), fixture.Hyper("lora_alpha", 0.0)));
-        var update = (LowRankUpdate)layer.Find("default")!.Update;
-        using (no_grad())
-        {
-            update.A.copy_(t["start.lora_A"]);
-            update.B.copy_(t["start.lora_B"]);
-        }
-        var losses = fixture.Entry["losses"]!.AsArray().Select(l => l!.GetValue<double>()).ToList();
-        Trainer.Fit(layer, _ => (layer.forward(t["x"]) - t["target"]).square().mean(), _ => new(zeros(1, 1, ScalarType.Int64)), new()
-        {
-            Steps = losses.Count, LearningRate = fixture.Hyper("lr", 0.0), FinalLearningRatePart = 1, WarmupSteps = 0, Log = null,
-            WeightDecay = fixture.Hyper("weight_decay", 0.0), Epsilon = fixture.Hyper("eps", 0.0), MaxGradientNorm = double.PositiveInfinity,
-            Policies = [new LoraFaPolicy()],
-            OnStep = step =>
-            {
-                Assert.Equal(losses[(int)step.Step - 1], step.Loss, 1e-5 * losses[0]);
-                Assert.True(update.A.eq(t["start.lora_A"]).all().item<bool>());
-                Golden.Close(t[$"step{step.Step - 1}.lora_B"], update.B, 1e-5, $"B after step {step.Step}");
-            },
-        });
+        Follow(fixture, fixture.Hyper("weight_decay", 0.0), new LoraFaPolicy());
     }
 
     [Fact]
