@@ -67,7 +67,7 @@ public sealed class AdaLoraPolicyTests : IDisposable
         HashSet<string> finals = [];
         string Pattern() => string.Join(' ', updates.Select(u => string.Concat(u.Lambda.ne(0).data<bool>().Select(kept => kept ? 1 : 0))));
         HashSet<string> patterns = [];
-        var run = Trainer.Fit(model, Data, new()
+        var run = Trainer.Fit(model, BatchAt, new()
         {
             Steps = 60, LearningRate = 1e-2, Log = null, Policies = [policy], OnStep = step =>
             {
@@ -96,7 +96,7 @@ public sealed class AdaLoraPolicyTests : IDisposable
         using var model = Model();
         model.Adapt(Adapter.AdaLora(targetRank: 3, initialRank: 3), "q_proj");
         var policy = new AdaLoraPolicy(initialSteps: 0, finalSteps: 2, every: 1);
-        Trainer.Fit(model, Data, new() { Steps = 10, Log = null, Policies = [policy] });
+        Trainer.Fit(model, BatchAt, new() { Steps = 10, Log = null, Policies = [policy] });
         Assert.All(policy.Kept.Values, kept => Assert.Equal(3, kept));
     }
 
@@ -112,7 +112,7 @@ public sealed class AdaLoraPolicyTests : IDisposable
         Assert.Equal(8, norms.Count);
         Assert.Equal(0.25 * norms.Average(), policy.Penalty()!.item<float>(), 1e-5);
         var before = norms.Average();
-        Trainer.Fit(model, Data, new() { Steps = 80, LearningRate = 1e-2, Log = null, Policies = [policy] });
+        Trainer.Fit(model, BatchAt, new() { Steps = 80, LearningRate = 1e-2, Log = null, Policies = [policy] });
         policy.Begin(model, new() { Steps = 10 });
         Assert.True(policy.Penalty()!.item<float>() / 0.25 < before / 2);       // P and Q become orthogonal
     }
@@ -149,7 +149,7 @@ public sealed class AdaLoraPolicyTests : IDisposable
         using var read = Model();
         read.LoadAdapter(folder.File("compact"));
         using var _ = no_grad();
-        Golden.Close(model.forward(Data(0).Ids), read.forward(Data(0).Ids), 1e-6, "read back");
+        Golden.Close(model.forward(BatchAt(0).Ids), read.forward(BatchAt(0).Ids), 1e-6, "read back");
     }
 
     [Fact]
@@ -158,7 +158,7 @@ public sealed class AdaLoraPolicyTests : IDisposable
         using var model = Model();
         model.Adapt(Adapter.AdaLora(targetRank: 2));
         void Refused(string part, AdaLoraPolicy policy) =>
-            Assert.Contains(part, Assert.Throws<ArgumentException>(() => Trainer.Fit(model, Data, new() { Steps = 10, Log = null, Policies = [policy] })).Message);
+            Assert.Contains(part, Assert.Throws<ArgumentException>(() => Trainer.Fit(model, BatchAt, new() { Steps = 10, Log = null, Policies = [policy] })).Message);
         Refused("leave none of the run's 10", new(initialSteps: 4, finalSteps: 6));
         Refused("at least 1; they are 0", new(every: 0));
         Refused("beta2 must lie between 0 and 1", new(beta2: 1));
@@ -166,6 +166,6 @@ public sealed class AdaLoraPolicyTests : IDisposable
         using var other = Model();
         other.Adapt(Adapter.Lora());
         Assert.Contains("is not AdaLoRA",
-            Assert.Throws<ArgumentException>(() => Trainer.Fit(other, Data, new() { Steps = 10, Log = null, Policies = [new AdaLoraPolicy()] })).Message);
+            Assert.Throws<ArgumentException>(() => Trainer.Fit(other, BatchAt, new() { Steps = 10, Log = null, Policies = [new AdaLoraPolicy()] })).Message);
     }
 }

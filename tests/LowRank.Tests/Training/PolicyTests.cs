@@ -75,10 +75,10 @@ public sealed class PolicyTests : IDisposable
         using var model = Model();
         var config = Adapter.DyLora(maximumRank: 4);
         model.Adapt(decomposed ? config.WithMagnitude() : config, "q_proj|up_proj");
-        var run = Trainer.Fit(model, Data, new() { Steps = 30, LearningRate = 2e-2, Log = null, Policies = [new DyLoraPolicy()] });
+        var run = Trainer.Fit(model, BatchAt, new() { Steps = 30, LearningRate = 2e-2, Log = null, Policies = [new DyLoraPolicy()] });
         Assert.True(run.Steps.TakeLast(6).Average(s => s.Loss) < run.Steps.Take(6).Average(s => s.Loss));
         using var _ = no_grad();
-        var ids = Data(0).Ids;
+        var ids = BatchAt(0).Ids;
         for (var rank = 1; rank <= 4; rank++)
         {
             model.SetRank(rank);
@@ -98,7 +98,7 @@ public sealed class PolicyTests : IDisposable
         var policy = new DyLoraPolicy(frozen: true);
         policy.Begin(model, new());
         policy.BeforeStep(0);
-        model.Loss(Data(0).Ids).backward();
+        model.Loss(BatchAt(0).Ids).backward();
         foreach (var update in model.LayersOf("default").Select(l => (SampledRankUpdate)l.Adapter.Update))
         {
             var moved = update.B.grad!.abs().sum(0L).gt(0);                     // [R]
@@ -121,7 +121,7 @@ public sealed class PolicyTests : IDisposable
         model.Adapt(decomposed ? config.WithMagnitude() : config, "q_proj|up_proj");
         LowRankUpdate[] Updates() => [.. model.LayersOf("default").Select(l => (LowRankUpdate)l.Adapter.Update)];
         List<Tensor> before = [];
-        var run = Trainer.Fit(model, Data, new()
+        var run = Trainer.Fit(model, BatchAt, new()
         {
             Steps = 30, LearningRate = 2e-2, Log = null, Policies = [new AsyLoraPolicy()],
             OnStep = step => { if (step.Step == 1) before = [.. Updates().Select(u => u.A.detach().clone().DetachFromDisposeScope())]; },
@@ -144,12 +144,12 @@ public sealed class PolicyTests : IDisposable
         model.Adapt(Adapter.Vera(rank: 4));
         TrainingOptions With(TrainingPolicy policy) => new() { Steps = 1, Log = null, Policies = [policy] };
         Assert.Contains("no B of a low-rank adapter trains here",
-            Assert.Throws<InvalidOperationException>(() => Trainer.Fit(model, Data, With(new LoraPlusPolicy()))).Message);
-        Assert.Contains("is not DyLoRA", Assert.Throws<ArgumentException>(() => Trainer.Fit(model, Data, With(new DyLoraPolicy()))).Message);
+            Assert.Throws<InvalidOperationException>(() => Trainer.Fit(model, BatchAt, With(new LoraPlusPolicy()))).Message);
+        Assert.Contains("is not DyLoRA", Assert.Throws<ArgumentException>(() => Trainer.Fit(model, BatchAt, With(new DyLoraPolicy()))).Message);
         using var other = Model();
         other.Adapt(Adapter.DyLora(maximumRank: 4));
         Assert.Contains("between 1 and 4; it is 5",
-            Assert.Throws<ArgumentException>(() => Trainer.Fit(other, Data, With(new DyLoraPolicy(minimumRank: 5)))).Message);
+            Assert.Throws<ArgumentException>(() => Trainer.Fit(other, BatchAt, With(new DyLoraPolicy(minimumRank: 5)))).Message);
         Assert.Contains("between 1 and 4; it is 0", Assert.Throws<ArgumentOutOfRangeException>(() => other.SetRank(0)).Message);
     }
 }

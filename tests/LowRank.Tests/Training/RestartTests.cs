@@ -49,7 +49,7 @@ public sealed class RestartTests : IDisposable
         var before = model.LinearLayers().ToDictionary(l => l.Path, l => l.Layer.Weight.Dequantize().clone());
         model.Adapt(Adapter.Lora(rank: 2), "q_proj|down_proj");
         var policy = new ReLoraPolicy(every: 10, warmup: 2);
-        Trainer.Fit(model, Data, new() { Steps = 40, LearningRate = 2e-2, Log = null, Policies = [policy] });
+        Trainer.Fit(model, BatchAt, new() { Steps = 40, LearningRate = 2e-2, Log = null, Policies = [policy] });
         Assert.Equal(3, policy.Restarts);
         foreach (var (path, layer, _) in model.LayersOf("default"))
         {
@@ -68,7 +68,7 @@ public sealed class RestartTests : IDisposable
         using var model = Model();
         model.Adapt(Config(method));
         var policy = new ReLoraPolicy(every: 8, warmup: 2);
-        var run = Trainer.Fit(model, Data, new() { Steps = 32, LearningRate = 1e-2, Log = null, Policies = [policy] });
+        var run = Trainer.Fit(model, BatchAt, new() { Steps = 32, LearningRate = 1e-2, Log = null, Policies = [policy] });
         var rise = run.Steps.Zip(run.Steps.Skip(1), (a, b) => b.Loss - a.Loss).Max();
         Assert.True(run.Steps.TakeLast(6).Average(s => s.Loss) < run.Steps.Take(6).Average(s => s.Loss));
         Assert.InRange(rise, double.MinValue, 0.5);
@@ -131,7 +131,7 @@ public sealed class RestartTests : IDisposable
         using var model = Model();
         model.Adapt(Adapter.Mora(rank: 2, first), "q_proj");
         List<MoraOperator> seen = [];
-        Trainer.Fit(model, Data, new()
+        Trainer.Fit(model, BatchAt, new()
         {
             Steps = 9, Log = null, Policies = [new ReLoraPolicy(every: 3, warmup: 1)],
             OnStep = step => seen.Add(((MoraUpdate)model.LayersOf("default")[0].Adapter.Update).Operator),
@@ -146,7 +146,7 @@ public sealed class RestartTests : IDisposable
         using var model = Model();
         model.Adapt(Adapter.Lora(rank: 3), "q_proj");
         List<Tensor> drawn = [];
-        Trainer.Fit(model, Data, new()
+        Trainer.Fit(model, BatchAt, new()
         {
             Steps = 12, LearningRate = 1e-2, Log = null, Policies = [new AsyLoraPolicy(), new ReLoraPolicy(every: 6, warmup: 1)],
             OnStep = _ => drawn.Add(((LowRankUpdate)model.LayersOf("default")[0].Adapter.Update).A.detach().clone().DetachFromDisposeScope()),
@@ -189,7 +189,7 @@ public sealed class RestartTests : IDisposable
         void Refused(string part, params TrainingPolicy[] policies)
         {
             foreach (var order in new[] { policies, [.. policies.Reverse()] })
-                Assert.Contains(part, Assert.Throws<ArgumentException>(() => Trainer.Fit(model, Data, new() { Steps = 9, Log = null, Policies = order })).Message);
+                Assert.Contains(part, Assert.Throws<ArgumentException>(() => Trainer.Fit(model, BatchAt, new() { Steps = 9, Log = null, Policies = order })).Message);
         }
         Refused("AsyLoRA freezes A", new AsyLoraPolicy(), new LoraPlusPolicy());
         Refused("LoRA-FA freezes A", new LoraFaPolicy(), new LoraPlusPolicy());
@@ -202,7 +202,7 @@ public sealed class RestartTests : IDisposable
         using var vera = Model();
         vera.Adapt(Adapter.Vera(rank: 4), "q_proj");
         Assert.Contains("is a VeraUpdate, which can't begin anew", Assert.Throws<ArgumentException>(
-            () => Trainer.Fit(vera, Data, new() { Steps = 9, Log = null, Policies = [new ReLoraPolicy(3, 1)] })).Message);
+            () => Trainer.Fit(vera, BatchAt, new() { Steps = 9, Log = null, Policies = [new ReLoraPolicy(3, 1)] })).Message);
     }
 
     [Fact]
@@ -210,7 +210,7 @@ public sealed class RestartTests : IDisposable
     {
         using var model = Model();
         model.Adapt(Adapter.Dora(rank: 2));
-        var run = Trainer.Fit(model, Data, new()
+        var run = Trainer.Fit(model, BatchAt, new()
         {
             Steps = 30, LearningRate = 1e-3, Log = null, Policies = [new LoraPlusPolicy(ratio: 8), new ReLoraPolicy(every: 10, warmup: 2)],
         });

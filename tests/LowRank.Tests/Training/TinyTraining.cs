@@ -11,7 +11,7 @@ internal static class TinyTraining
         VocabularySize = 30, HiddenSize = 16, IntermediateSize = 24, Layers = 2, Heads = 2, KeyValueHeads = 1,
     }, seed: 3);
 
-    public static Batch Data(long step)
+    public static Batch BatchAt(long step)
     {
         using var generator = new Generator((ulong)step % 3 + 1);
         return new(randint(0, 30, [4, 8], dtype: ScalarType.Int64, generator: generator));
