@@ -100,6 +100,7 @@ public static class Trainer
         double Evaluated(Func<double> evaluate)
         {
             using var scope = NewDisposeScope();
+            foreach (var policy in options.Policies) policy.BeforeEvaluation();
             return evaluate();
         }
     }

@@ -114,6 +114,7 @@ public sealed class AdaLoraPolicyTests : IDisposable
         var before = norms.Average();
         Trainer.Fit(model, BatchAt, new() { Steps = 80, LearningRate = 1e-2, Log = null, Policies = [policy] });
         policy.Begin(model, new() { Steps = 10 });
+        Assert.Equal(4 * 2, policy.BudgetAt(9));                                // begun again, not added to
         Assert.True(policy.Penalty()!.item<float>() / 0.25 < before / 2);       // P and Q become orthogonal
     }
 

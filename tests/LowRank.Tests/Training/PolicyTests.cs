@@ -91,6 +91,26 @@ public sealed class PolicyTests : IDisposable
     }
 
     [Fact]
+    public void AnEvaluationBetweenStepsSeesDyLorasFullRank()
+    {
+        using var model = Model();
+        model.Adapt(Adapter.DyLora(maximumRank: 4), "q_proj");
+        var policy = new DyLoraPolicy();
+        List<long> evaluated = [], drawn = [];
+        Trainer.Fit(model, BatchAt, new()
+        {
+            Steps = 12, Log = null, Policies = [policy], EvaluateEvery = 1, OnStep = _ => drawn.Add(policy.Rank),
+            Evaluate = () =>
+            {
+                evaluated.Add(((SampledRankUpdate)model.LayersOf("default")[0].Adapter.Update).Rank);
+                return 0;
+            },
+        });
+        Assert.All(evaluated, rank => Assert.Equal(4, rank));
+        Assert.True(drawn.Distinct().Count() > 1);
+    }
+
+    [Fact]
     public void DyLorasFrozenModeMovesTheDrawnDirectionAlone()
     {
         using var model = Model();

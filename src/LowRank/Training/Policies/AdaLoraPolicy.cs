@@ -45,6 +45,7 @@ public sealed class AdaLoraPolicy(long? initialSteps = null, long? finalSteps = 
             throw new ArgumentException($"the weight of the penalty must be finite and not negative; it is {orthogonality}");
 
         matrices.Clear();
+        target = 0;
         foreach (var (path, _, one) in model.RequiredLayersOf(adapter))
         {
             if (one.Update is not SvdUpdate update)

@@ -57,6 +57,12 @@ public sealed class DyLoraPolicy(
         foreach (var update in updates) update.Rank = Rank;
     }
 
+    /// <summary>An evaluation sees the full rank, not the one that was drawn last; one that asks for others sets them.</summary>
+    public override void BeforeEvaluation()
+    {
+        foreach (var update in updates) update.Rank = update.MaximumRank;
+    }
+
     /// <summary>The adapter works at its full rank again.</summary>
     public override void End()
     {

@@ -36,6 +36,9 @@ public abstract class TrainingPolicy
     /// <summary>When the optimizer has changed the parameters; the gradients are still there.</summary>
     public virtual void AfterUpdate(TrainingUpdate update) { }
 
+    /// <summary>Before an evaluation between two steps.</summary>
+    public virtual void BeforeEvaluation() { }
+
     /// <summary>After the last step, however the run ended.</summary>
     public virtual void End() { }
 
