@@ -1,0 +1,61 @@
+// The scale of each block: absmax in float32, or quantized again (QLoRA, section 3, "double quantization"): the mean is taken off and the
+// rest goes through the 8-bit dynamic map in blocks of 256, 8 + 32 / 256 bits a scale instead of 32.
+using static TorchSharp.torch;
+
+namespace LowRank;
+
+/// <summary>absmax of blocks, plain (float32) or quantized (uint8 codes, float32 second-level absmax, their mean).</summary>
+internal sealed unsafe class BlockScales
+{
+    public const int NestedBlock = 256;
+
+    private BlockScales(Tensor codes, Tensor? nested, float offset) => (AbsMax, Nested, Offset) = (codes, nested, offset);
+
+    /// <summary>float32 [blocks], or uint8 [blocks] where there is a <see cref="Nested"/>.</summary>
+    public Tensor AbsMax { get; }
+
+    /// <summary>Second-level absmax, float32 [blocks / 256, rounded up]; null for plain scales.</summary>
+    public Tensor? Nested { get; }
+
+    /// <summary>The mean that was taken off; 0 for plain scales.</summary>
+    public float Offset { get; }
+
+    public long Bytes => AbsMax.numel() * AbsMax.ElementSize + (Nested is null ? 0 : Nested.numel() * sizeof(float) + sizeof(float));
+
+    public IEnumerable<Tensor> Tensors => Nested is null ? [AbsMax] : [AbsMax, Nested];
+
+    public static BlockScales Plain(Tensor absMax) => new(absMax, null, 0);
+
+    public static BlockScales Double(Tensor codes, Tensor nested, float offset) => new(codes, nested, offset);
+
+    /// <summary>Quantizes float32 scales, which it uses up.</summary>
+    public static BlockScales Double(Tensor absMax, string? name)
+    {
+        using var plain = absMax;
+        var offset = Mean(absMax);
+        absMax.sub_(offset);
+        var codes = empty(absMax.shape, ScalarType.Byte);
+        var nested = empty([(absMax.numel() + NestedBlock - 1) / NestedBlock], ScalarType.Float32);
+        Int8DynamicTensor.Fill(absMax, NestedBlock, codes, nested, name);
+        return new(codes, nested, offset);
+    }
+
+    /// <summary>Summed in float64 and in order: the same on any number of threads.</summary>
+    private static float Mean(Tensor absMax)
+    {
+        var from = Elements.Singles(absMax);
+        var sum = 0.0;
+        for (long i = 0, count = absMax.numel(); i < count; i++) sum += from[i];
+        GC.KeepAlive(absMax);
+        return (float)(sum / absMax.numel());
+    }
+
+    /// <summary>Reads scales where they lie.</summary>
+    public Reader Open() => new(Elements.Singles(Nested ?? AbsMax), Nested is null ? null : Elements.Bytes(AbsMax), Offset);
+
+    internal readonly struct Reader(float* scales, byte* codes, float offset)
+    {
+        public float this[long block] =>
+            codes is null ? scales[block] : EightBitTable.Dynamic.Values[codes[block]] * scales[block / NestedBlock] + offset;
+    }
+}

@@ -1,0 +1,108 @@
+// Blocks of 4-bit codes over the flat weight, each scaled by its largest magnitude (QLoRA, arXiv 2305.14314, equations 1 to 6).
+using static TorchSharp.torch;
+
+namespace LowRank;
+
+/// <summary>A weight in <see cref="Nf4"/> or <see cref="Fp4"/>.</summary>
+public sealed unsafe class FourBitTensor : QuantizedTensor
+{
+    private readonly FourBitTable table;
+    private readonly BlockScales scales;
+
+    internal FourBitTensor(FourBitFormat format, IReadOnlyList<long> shape, ScalarType sourceType, Tensor codes, BlockScales scales) : base(shape, sourceType) =>
+        (Format, table, Codes, this.scales) = (format, format.Table, codes, scales);
+
+    public override FourBitFormat Format { get; }
+
+    /// <summary>[bytes]: two codes each, the first element in the high nibble; an odd count is filled up with the code of 0.</summary>
+    public override Tensor Codes { get; }
+
+    internal BlockScales Scales => scales;
+
+    /// <summary>Each block's scale in float32 [blocks], a new tensor: decoded where it is quantized itself.</summary>
+    public Tensor AbsMax()
+    {
+        var result = empty([scales.AbsMax.numel()], ScalarType.Float32);
+        var to = LowRank.Elements.Singles(result);
+        var from = scales.Open();
+        for (long block = 0, count = result.numel(); block < count; block++) to[block] = from[block];
+        GC.KeepAlive((this, result));
+        return result;
+    }
+
+    public override IReadOnlyList<Tensor> Tensors => [Codes, .. scales.Tensors];
+
+    public override long Bytes => Codes.numel() + scales.Bytes;
+
+    public override Dictionary<string, Tensor> ToTensors(string prefix) => BitsAndBytesLayout.Write(this, prefix);
+
+    private protected override Decoder Open()
+    {
+        var codes = LowRank.Elements.Bytes(Codes);
+        var (absMax, size) = (scales.Open(), Format.BlockSize);
+        return (start, count, to) =>
+        {
+            for (var done = 0; done < count;)
+            {
+                var block = (start + done) / size;
+                var skip = (int)(start + done - block * size);
+                var part = Math.Min(size - skip, count - done);
+                FourBitKernels.Dequantize(table, codes + block * (size / 2), skip, part, absMax[block], to + done, FourBitKernels.Best);
+                done += part;
+            }
+        };
+    }
+
+    /// <summary>Quantizes a contiguous weight.</summary>
+    internal static FourBitTensor Of(FourBitFormat format, Tensor weight, string? name)
+    {
+        var (elements, size, table) = (weight.numel(), format.BlockSize, format.Table);
+        var codes = empty([(elements + 1) / 2], ScalarType.Byte);
+        var absMax = empty([(elements + size - 1) / size], ScalarType.Float32);
+        var to = LowRank.Elements.Bytes(codes);
+        var scale = LowRank.Elements.Singles(absMax);
+        try
+        {
+            Blocks.Run(weight, Blocks.Unit, name, (start, count, x) =>
+            {
+                for (var i = 0; i < count; i += size)
+                {
+                    var part = Math.Min(size, count - i);
+                    var bits = FourBitKernels.AbsMaxBits(x + i, part, FourBitKernels.Best);
+                    if (bits >= Blocks.NotFinite) return false;
+                    var most = BitConverter.Int32BitsToSingle(bits);
+                    var block = to + (start + i) / 2;
+                    if (part == size) FourBitKernels.Quantize(table, x + i, part, 1 / Math.Max(most, Blocks.Floor), block, FourBitKernels.Best);
+                    else FourBitKernels.QuantizeShort(table, x + i, part, most = Math.Max(most, Blocks.Floor), block);
+                    scale[(start + i) / size] = most;
+                }
+                return true;
+            });
+        }
+        catch
+        {
+            codes.Dispose();
+            absMax.Dispose();
+            throw;
+        }
+        return new(format, weight.shape, weight.dtype, codes, format.DoubleQuantization ? BlockScales.Double(absMax, name) : BlockScales.Plain(absMax));
+    }
+}
+
+/// <summary>What <see cref="Nf4"/> and <see cref="Fp4"/> have in common.</summary>
+public abstract record FourBitFormat : StorageFormat
+{
+    private protected FourBitFormat() { }
+
+    /// <summary>Elements that share a scale: 32, 64, … 4096.</summary>
+    public int BlockSize { get; init; } = 64;
+
+    /// <summary>Are the scales quantized too? With blocks of 64, 4.127 bits a parameter; without, 4.5.</summary>
+    public bool DoubleQuantization { get; init; } = true;
+
+    internal abstract FourBitTable Table { get; }
+
+    private protected override void Check() => Blocks.CheckSize(BlockSize);
+
+    private protected override QuantizedTensor Make(Tensor weight, string? name) => FourBitTensor.Of(this, weight, name);
+}

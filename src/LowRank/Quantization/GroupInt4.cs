@@ -1,0 +1,142 @@
+// Integers of 4 bits in groups of neighbouring inputs, with zero points in floating point (QA-LoRA, arXiv 2309.14717, section 3.2):
+//   scale = (max - min) / 15,  zero = -min / scale,  q = round(w / scale + zero) in 0 … 15,  w ≈ scale (q - zero)
+// An adapter that is constant over each group merges into the zeros exactly, whatever the codes.
+using static TorchSharp.torch;
+
+namespace LowRank;
+
+/// <summary>4-bit integers with a scale and a zero point for each group of a row. The error of a number is at most half its group's scale.</summary>
+public sealed unsafe record GroupInt4 : StorageFormat
+{
+    /// <summary>Neighbouring inputs that share a scale and a zero; a row's last group may have fewer.</summary>
+    public int GroupSize { get; init; } = 32;
+
+    /// <summary>A weight [out, in] in groups of int4. Errors as <see cref="StorageFormat.Encode"/>.</summary>
+    public static GroupInt4Tensor Quantize(Tensor weight, int groupSize = 32, string? name = null) =>
+        (GroupInt4Tensor)new GroupInt4 { GroupSize = groupSize }.Encode(weight, name);
+
+    private protected override void Check()
+    {
+        if (GroupSize < 1) throw new ArgumentException($"a group has at least one input; asked for {GroupSize}");
+    }
+
+    private protected override QuantizedTensor Make(Tensor weight, string? name)
+    {
+        if (weight.dim() != 2) throw new ArgumentException($"{Blocks.Named(name)} is [{string.Join(", ", weight.shape)}]; groups run along the inputs of a matrix [out, in]");
+        var width = checked((int)weight.shape[1]);
+        var (groups, bytes, size) = ((width + GroupSize - 1) / GroupSize, (width + 1) / 2, GroupSize);
+        var codes = empty([weight.shape[0], bytes], ScalarType.Byte);
+        var scales = empty([weight.shape[0], groups], ScalarType.Float32);
+        var zeros = empty([weight.shape[0], groups], ScalarType.Float32);
+        var to = Elements.Bytes(codes);
+        float* scale = Elements.Singles(scales), zero = Elements.Singles(zeros);
+        try
+        {
+            Blocks.Run(weight, width, name, (start, count, x) =>
+            {
+                if (FourBitKernels.AbsMaxBits(x, count, FourBitKernels.Best) >= Blocks.NotFinite) return false;
+                var row = start / width;
+                var packed = to + row * bytes;
+                new Span<byte>(packed, bytes).Clear();
+                for (var group = 0; group < groups; group++)
+                {
+                    var (first, last) = (group * size, Math.Min(width, (group + 1) * size));
+                    var (step, point) = (scale[row * groups + group], zero[row * groups + group]) = Range(x + first, last - first);
+                    for (var i = first; i < last; i++)
+                    {
+                        var q = (byte)Math.Clamp(MathF.Round(x[i] / step + point), 0, 15);
+                        packed[i / 2] |= i % 2 == 0 ? (byte)(q << 4) : q;
+                    }
+                }
+                return true;
+            });
+        }
+        catch
+        {
+            codes.Dispose();
+            scales.Dispose();
+            zeros.Dispose();
+            throw;
+        }
+        return new GroupInt4Tensor(this, weight.shape, weight.dtype, codes, scales, zeros);
+    }
+
+    /// <summary>A group's scale and zero. Where all are c, or differ by less than float32 can divide by: scale |c| and zero ∓1, so that code 0
+    /// gives c exactly.</summary>
+    private static (float Scale, float Zero) Range(float* x, int count)
+    {
+        var (least, most) = (x[0], x[0]);
+        for (var i = 1; i < count; i++) (least, most) = (Math.Min(least, x[i]), Math.Max(most, x[i]));
+        var scale = (most - least) / 15;
+        if (float.IsInfinity(scale)) scale = most / 15 - least / 15;
+        var zero = -least / scale;
+        if (float.IsNormal(scale) && float.IsFinite(zero)) return (scale, zero);
+        return least == 0 ? (1, 0) : (Math.Abs(least), -Math.Sign(least));
+    }
+}
+
+/// <summary>A weight in <see cref="GroupInt4"/>.</summary>
+public sealed unsafe class GroupInt4Tensor : QuantizedTensor
+{
+    internal GroupInt4Tensor(GroupInt4 format, IReadOnlyList<long> shape, ScalarType sourceType, Tensor codes, Tensor scales, Tensor zeros) : base(shape, sourceType) =>
+        (Format, Codes, Scales, Zeros) = (format, codes, scales, zeros);
+
+    public override GroupInt4 Format { get; }
+
+    /// <summary>uint8 [out, in / 2 rounded up]: two codes each, the first input in the high nibble.</summary>
+    public override Tensor Codes { get; }
+
+    /// <summary>float32 [out, groups]. Belongs to this object.</summary>
+    public Tensor Scales { get; }
+
+    /// <summary>float32 [out, groups], in units of the scale; a merge moves them off the integers. Belongs to this object.</summary>
+    public Tensor Zeros { get; }
+
+    public override IReadOnlyList<Tensor> Tensors => [Codes, Scales, Zeros];
+
+    public override Dictionary<string, Tensor> ToTensors(string prefix) => OwnLayout.Write(this, prefix);
+
+    /// <summary>The same codes with other scales and zeros [out, groups], which are copied: what merging an adapter of QA-LoRA makes.</summary>
+    public GroupInt4Tensor With(Tensor scales, Tensor zeros)
+    {
+        foreach (var (what, tensor) in new[] { ("scales", scales), ("zeros", zeros) })
+        {
+            if (!tensor.shape.SequenceEqual(Scales.shape))
+                throw new ArgumentException($"the {what} are [{string.Join(", ", Scales.shape)}]; the new ones are [{string.Join(", ", tensor.shape)}]");
+            using var finite = tensor.isfinite();
+            using var all = finite.all();
+            if (!all.item<bool>()) throw new ArgumentException($"the new {what} are not all finite");
+        }
+        using var guard = no_grad();
+        return new(Format, Shape, SourceType, Codes.clone(), Own(scales), Own(zeros));
+
+        static Tensor Own(Tensor tensor)
+        {
+            using var narrow = tensor.detach();
+            using var single = narrow.to(ScalarType.Float32);
+            var copy = empty(tensor.shape, ScalarType.Float32);
+            copy.copy_(single);
+            return copy;
+        }
+    }
+
+    private protected override Decoder Open()
+    {
+        var codes = LowRank.Elements.Bytes(Codes);
+        float* scales = LowRank.Elements.Singles(Scales), zeros = LowRank.Elements.Singles(Zeros);
+        var (size, width, groups, bytes) = (Format.GroupSize, Shape[1], Scales.shape[1], Codes.shape[1]);
+        return (start, count, to) =>
+        {
+            for (var done = 0; done < count;)
+            {
+                var row = (start + done) / width;
+                var first = start + done - row * width;
+                var last = Math.Min(Math.Min(width, (first / size + 1) * size), first + count - done);
+                var packed = codes + row * bytes;
+                var group = row * groups + first / size;
+                var (scale, zero) = (scales[group], zeros[group]);
+                for (var i = first; i < last; i++, done++) to[done] = scale * ((i % 2 == 0 ? packed[i / 2] >> 4 : packed[i / 2] & 15) - zero);
+            }
+        };
+    }
+}

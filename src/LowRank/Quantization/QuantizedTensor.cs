@@ -1,0 +1,146 @@
+// A weight as codes and scales, and the formats that make one. A format is a small record (Nf4, Fp4, Int8Dynamic, Int8Rows, GroupInt4);
+// what it makes knows its shape and source type, counts its bytes, and gives back the weight or some of its rows.
+using System.Buffers;
+using static TorchSharp.torch;
+
+namespace LowRank;
+
+/// <summary>How a weight is stored.</summary>
+public abstract record StorageFormat
+{
+    /// <summary>The weight in this format: a float32, bfloat16 or float16 tensor on the CPU (a view that is not contiguous is copied
+    /// first).</summary>
+    /// <param name="weight">[out, in], or of any other shape where blocks run over the flat weight.</param>
+    /// <param name="name">What errors call the tensor.</param>
+    /// <exception cref="ArgumentException">A number is NaN or infinite, or the type, device or block size does not fit.</exception>
+    public QuantizedTensor Encode(Tensor weight, string? name = null)
+    {
+        Check();
+        Blocks.CheckSource(weight, name);
+        using var guard = no_grad();
+        using var source = weight.contiguous();
+        return Make(source, name);
+    }
+
+    /// <summary>Refuses options that make no format.</summary>
+    private protected abstract void Check();
+
+    /// <summary>The codes of a contiguous weight of a fit type.</summary>
+    private protected abstract QuantizedTensor Make(Tensor weight, string? name);
+}
+
+/// <summary>A weight in a <see cref="StorageFormat"/>; it does not change. Dispose it, or leave it to a dispose scope.</summary>
+public abstract class QuantizedTensor : IDisposable
+{
+    private protected QuantizedTensor(IReadOnlyList<long> shape, ScalarType sourceType)
+    {
+        Shape = [.. shape];
+        SourceType = sourceType;
+        Elements = Shape.Aggregate(1L, (product, size) => product * size);
+    }
+
+    /// <summary>Writes elements [start, start + count) of the flat weight as float32; count is at most <see cref="Blocks.Unit"/>.</summary>
+    private protected unsafe delegate void Decoder(long start, int count, float* to);
+
+    /// <summary>What made it.</summary>
+    public abstract StorageFormat Format { get; }
+
+    /// <summary>The weight's shape.</summary>
+    public IReadOnlyList<long> Shape { get; }
+
+    /// <summary>The weight's number of elements.</summary>
+    public long Elements { get; }
+
+    /// <summary>The weight's type before it was quantized: what <see cref="Dequantize"/> gives unless told.</summary>
+    public ScalarType SourceType { get; }
+
+    /// <summary>The codes: uint8, two a byte where they have 4 bits (int8 for <see cref="Int8Rows"/>). Belongs to this object.</summary>
+    public abstract Tensor Codes { get; }
+
+    /// <summary>Codes, scales and what else there is of this weight's own.</summary>
+    public abstract IReadOnlyList<Tensor> Tensors { get; }
+
+    /// <summary>Bytes of all of <see cref="Tensors"/>. The tables of values are the format's, once for all weights.</summary>
+    public virtual long Bytes => Tensors.Sum(tensor => tensor.numel() * tensor.ElementSize);
+
+    /// <summary>The weight again, a new tensor of <see cref="Shape"/> in float32, bfloat16, float16 or float64.</summary>
+    public Tensor Dequantize(ScalarType? dtype = null)
+    {
+        var result = empty([.. Shape], dtype ?? SourceType);
+        try
+        {
+            DequantizeRows(0, result);
+            return result;
+        }
+        catch
+        {
+            result.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Writes rows [first, first + m) of the weight into a contiguous tensor [m, …] on the CPU: float32, bfloat16, float16 or
+    /// float64. Nothing else of their size is made.</summary>
+    public unsafe void DequantizeRows(long first, Tensor into)
+    {
+        if (into.dtype is not (ScalarType.Float32 or ScalarType.BFloat16 or ScalarType.Float16 or ScalarType.Float64))
+            throw new ArgumentException($"a weight is dequantized to float32, bfloat16, float16 or float64; asked for {into.dtype}");
+        if (into.device_type != TorchSharp.DeviceType.CPU || !into.is_contiguous())
+            throw new ArgumentException("rows are written into a contiguous tensor on the CPU");
+        var shape = into.shape;
+        if (shape.Length != Shape.Count || !shape.Skip(1).SequenceEqual(Shape.Skip(1)) || first < 0 || (shape.Length > 0 && first + shape[0] > Shape[0]))
+            throw new ArgumentException($"the weight is [{string.Join(", ", Shape)}]; rows from {first} on were asked for in a tensor [{string.Join(", ", shape)}]");
+
+        const int Unit = Blocks.Unit;
+        var (to, type, total) = (LowRank.Elements.Start(into), into.dtype, into.numel());
+        if (total == 0) return;
+        var (start, decode) = (first * (total / (shape.Length == 0 ? 1 : shape[0])), Open());
+        CpuRows.For((start + total - 1) / Unit - start / Unit + 1, Unit, (begin, end) =>
+        {
+            var rented = type == ScalarType.Float32 ? null : ArrayPool<float>.Shared.Rent(Unit);
+            fixed (float* buffer = rented)
+                for (var unit = start / Unit + begin; unit < start / Unit + end; unit++)
+                {
+                    var from = Math.Max(start, unit * Unit);
+                    var count = (int)(Math.Min(start + total, (unit + 1) * Unit) - from);
+                    decode(from, count, rented is null ? (float*)to + (from - start) : buffer);
+                    if (rented is not null) LowRank.Elements.Write(buffer, to, type, from - start, count);
+                }
+            if (rented is not null) ArrayPool<float>.Shared.Return(rented);
+        });
+        GC.KeepAlive((this, into));
+    }
+
+    /// <summary>The tensors to save, which share this object's memory and belong to the caller: bitsandbytes' layout for 4 bits, one
+    /// after its pattern for the other formats.</summary>
+    /// <param name="prefix">The weight's own name, as "model.layers.0.self_attn.q_proj.weight".</param>
+    public abstract Dictionary<string, Tensor> ToTensors(string prefix);
+
+    /// <summary>Does a set of tensors have a quantized weight of this name?</summary>
+    public static bool IsIn(IReadOnlyDictionary<string, Tensor> tensors, string prefix) => QuantState.Marks(prefix, tensors);
+
+    /// <summary>A weight out of the tensors of a file. It shares their memory; further tensors are left alone.</summary>
+    /// <exception cref="InvalidDataException">A tensor is missing, of another type or shape, or the state beside it makes no sense.</exception>
+    public static QuantizedTensor FromTensors(string prefix, IReadOnlyDictionary<string, Tensor> tensors)
+    {
+        using var guard = no_grad();
+        var state = QuantState.Read(prefix, tensors);
+        return BitsAndBytesLayout.Is(state) ? BitsAndBytesLayout.Read(state) : OwnLayout.Read(state);
+    }
+
+    /// <summary>Keeps the tensors when the dispose scope ends that is open now.</summary>
+    public QuantizedTensor DetachFromDisposeScope()
+    {
+        foreach (var tensor in Tensors) tensor.DetachFromDisposeScope();
+        return this;
+    }
+
+    public void Dispose()
+    {
+        foreach (var tensor in Tensors) tensor.Dispose();
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Looks the tensors up once; what it gives may be called from several threads while this object is alive.</summary>
+    private protected abstract Decoder Open();
+}
