@@ -15,7 +15,7 @@ namespace LowRank;
 public sealed partial class AdaptedLinear : nn.Module<Tensor, Tensor>
 {
     // Named as in a state dict. Moving the module to another device or type replaces them.
-    private readonly Parameter weight;
+    private readonly Parameter weight;                  // empty while W is stored in another form
     private readonly Parameter? bias;
 
     private readonly List<LinearAdapter> adapters = [];
@@ -57,6 +57,38 @@ public sealed partial class AdaptedLinear : nn.Module<Tensor, Tensor>
             if (storage is DenseWeight && !ReferenceEquals(storage.Parameter, weight)) storage = new DenseWeight(weight);
             return storage;
         }
+    }
+
+    /// <summary>Stores W in another form, for good: it trains no more, and what the form loses of it is lost. Adapters stay.</summary>
+    /// <param name="format">As <see cref="Nf4.WithDoubleQuantization"/>.</param>
+    /// <param name="name">What errors call the weight.</param>
+    /// <exception cref="InvalidOperationException">An adapter is merged, W is quantized already, or the layer is an embedding.</exception>
+    /// <exception cref="ArgumentException">W has a NaN or infinity, or does not fit the format. Nothing is changed.</exception>
+    public void Quantize(StorageFormat format, string? name = null)
+    {
+        CheckQuantize(name ?? "the layer");
+        using var grad = no_grad();
+        using var dense = weight.detach();
+        Take(format.Encode(dense, name));
+    }
+
+    /// <summary>Puts a quantized weight of the layer's shape in place of the dense one.</summary>
+    internal void Take(QuantizedTensor quantized)
+    {
+        using var grad = no_grad();
+        storage = new QuantizedWeight(quantized);
+        using var nothing = empty([0], weight.dtype, weight.device);
+        weight.requires_grad = false;
+        weight.set_(nothing);
+    }
+
+    /// <summary>Throws if <see cref="Quantize"/> can't be done whatever the numbers; changes nothing.</summary>
+    internal void CheckQuantize(string name)
+    {
+        RefuseWhileMerged("quantize the weight");
+        if (storage is QuantizedWeight { Stored.Format: var format })
+            throw new InvalidOperationException($"{name} is stored as {format.GetType().Name} already; quantize the dense model");
+        if (IsEmbedding) throw new InvalidOperationException($"{name} is an embedding, which is read by rows; leave it out");
     }
 
     /// <summary>All adapters, in the order in which they were added.</summary>
@@ -177,7 +209,7 @@ public sealed partial class AdaptedLinear : nn.Module<Tensor, Tensor>
     public override Dictionary<string, Tensor> state_dict(Dictionary<string, Tensor>? destination = null, string? prefix = null)
     {
         destination ??= [];
-        foreach (var (name, parameter) in named_parameters(recurse: false))
+        foreach (var (name, parameter) in named_parameters(recurse: false).Where(p => storage is DenseWeight || p.name != nameof(weight)))
             destination.TryAdd(string.IsNullOrEmpty(prefix) ? name : $"{prefix}.{name}", parameter);
         return destination;
     }

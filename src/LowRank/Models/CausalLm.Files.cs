@@ -44,7 +44,9 @@ public sealed partial class CausalLm
         Directory.CreateDirectory(folder);
         using var scope = NewDisposeScope();
         using var _ = no_grad();
-        var tensors = model.state_dict().Select(pair => KeyValuePair.Create(pair.Key, pair.Value.detach().to(config.StoredType).contiguous())).ToList();
+        var tensors = model.state_dict().Select(pair => KeyValuePair.Create(pair.Key, pair.Value.detach().to(config.StoredType).contiguous()))
+            .Concat(model.LinearLayers().Where(l => l.Layer.Weight is QuantizedWeight)
+                .SelectMany(l => ((QuantizedWeight)l.Layer.Weight).Stored.ToTensors(WeightOf(l.Path)))).ToList();
         SafeTensors.Save(Path.Combine(folder, WeightsFile), tensors, new Dictionary<string, string> { ["format"] = "pt" });
         AtomicFile.Write(Path.Combine(folder, LlamaConfigFile.FileName), LlamaConfigFile.Write(config));
         tokenizer?.Save(folder);
@@ -57,6 +59,8 @@ public sealed partial class CausalLm
         using var _ = no_grad();
         var wanted = model.state_dict();
         var found = file.Names.Where(name => !IsRedundant(config, name)).ToHashSet();
+        var quantized = Quantized(model, file, found);
+        foreach (var (layerPath, _, _) in quantized) wanted.Remove(WeightOf(layerPath));
         List<string> problems =
         [
             .. wanted.Keys.Where(name => !found.Contains(name)).Select(name => $"missing {name} {Shape(wanted[name].shape)}"),
@@ -66,11 +70,33 @@ public sealed partial class CausalLm
         ];
         if (problems.Count > 0)
             throw new InvalidDataException($"{path} does not fit {LlamaConfigFile.FileName}: {string.Join("; ", problems)}");
+        foreach (var (_, layer, stored) in quantized) layer.Take(stored);
         foreach (var (name, parameter) in wanted)
         {
             using var one = NewDisposeScope();
             parameter.copy_(file.Read(name));
         }
+    }
+
+    private static string WeightOf(string path) => $"{path}.weight";
+
+    /// <summary>The weights that the file holds as codes and scales; their tensors are taken out of the names found.</summary>
+    private static List<(string Path, AdaptedLinear Layer, QuantizedTensor Stored)> Quantized(nn.Module model, SafeTensorsFile file, HashSet<string> found)
+    {
+        var all = new List<(string, AdaptedLinear, QuantizedTensor)>();
+        foreach (var (path, layer) in model.LinearLayers())
+        {
+            var weight = WeightOf(path);
+            var parts = found.Where(name => name.StartsWith(weight + ".", StringComparison.Ordinal)).ToList();
+            if (parts.Count == 0) continue;
+            var tensors = parts.Append(weight).Where(found.Contains).ToDictionary(name => name, name => file.Read(name));
+            var stored = QuantizedTensor.FromTensors(weight, tensors);
+            if (!stored.Shape.SequenceEqual([layer.OutFeatures, layer.InFeatures]))
+                throw new InvalidDataException($"{weight} is stored as {Shape(stored.Shape)}; {LlamaConfigFile.FileName} asks for {Shape([layer.OutFeatures, layer.InFeatures])}");
+            all.Add((path, layer, stored));
+            found.ExceptWith(tensors.Keys);
+        }
+        return all;
     }
 
     // Old checkpoints hold the rotary frequencies, and some tied ones the head as a second copy of the embedding.

@@ -28,6 +28,18 @@ public sealed class DenseWeight(Parameter parameter) : FrozenWeight
         return alias.to(dtype ?? parameter.dtype);
     }
 
+    internal override object Keep()
+    {
+        using var alias = parameter.detach();
+        return alias.clone().DetachFromDisposeScope();
+    }
+
+    internal override void Restore(object content)
+    {
+        using var before = (Tensor)content;
+        Assign(before);
+    }
+
     protected override void Store(Tensor dense)
     {
         using var grad = no_grad();

@@ -48,6 +48,12 @@ public abstract class FrozenWeight
     /// <summary>Writes a dense W of the right shape into the storage.</summary>
     protected abstract void Store(Tensor dense);
 
+    /// <summary>W as it is stored now, for <see cref="Restore"/> to put back bit for bit after an <see cref="Assign"/>.</summary>
+    internal abstract object Keep();
+
+    /// <summary>Puts back what <see cref="Keep"/> gave, which is then the storage's again.</summary>
+    internal abstract void Restore(object content);
+
     /// <summary>A stamp of W's present content; equal stamps mean equal content (see <see cref="TensorStamp"/>).</summary>
     internal abstract TensorStamp Stamp { get; }
 

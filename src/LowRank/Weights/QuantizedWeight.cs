@@ -1,0 +1,60 @@
+// W in a storage format: codes and scales instead of numbers. It never trains. Every product dequantizes it anew, in backward too
+// (QLoRA, arXiv 2305.14314, section 3), so nothing out×in is alive between forward and backward.
+using static TorchSharp.torch;
+
+namespace LowRank;
+
+/// <summary>A quantized weight [out, in].</summary>
+public sealed class QuantizedWeight : FrozenWeight
+{
+    private QuantizedTensor stored;
+    private bool kept;                                  // by somebody who will put it back
+    private long version;
+
+    /// <summary>Takes the quantized tensor over.</summary>
+    public QuantizedWeight(QuantizedTensor stored)
+    {
+        if (stored.Shape.Count != 2) throw new ArgumentException($"a layer's weight is a matrix; the quantized tensor is [{string.Join(", ", stored.Shape)}]");
+        this.stored = stored.DetachFromDisposeScope();
+    }
+
+    /// <summary>Codes and scales.</summary>
+    public QuantizedTensor Stored => stored;
+
+    public override long OutFeatures => stored.Shape[0];
+
+    public override long InFeatures => stored.Shape[1];
+
+    public override long Bytes => stored.Bytes;
+
+    public override Device Device => stored.Codes.device;
+
+    public override ScalarType DataType => stored.SourceType;
+
+    internal override TensorStamp Stamp => new(this, version);
+
+    public override Tensor Dequantize(ScalarType? dtype = null) => stored.Dequantize(dtype);
+
+    protected override void Store(Tensor dense)
+    {
+        using var guard = no_grad();
+        using var typed = dense.detach().to(stored.SourceType);
+        Replace(stored.Format.Encode(typed));
+    }
+
+    internal override object Keep()
+    {
+        kept = true;
+        return stored;
+    }
+
+    internal override void Restore(object content) => Replace((QuantizedTensor)content);
+
+    private void Replace(QuantizedTensor next)
+    {
+        if (!kept) stored.Dispose();
+        (stored, kept) = (next.DetachFromDisposeScope(), false);
+        version++;
+        Invalidate();
+    }
+}
