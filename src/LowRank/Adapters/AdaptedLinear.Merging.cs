@@ -14,7 +14,7 @@ public sealed partial class AdaptedLinear
     private sealed record Original(object Weight, Tensor? Bias);
 
     /// <summary>‖stored − merged‖_F / ‖merged‖_F of the last merge: what storing the merged weight has lost, as a quantized one loses to its
-    /// codes; 0 for a dense weight in float32.</summary>
+    /// codes. 0 for a dense weight in float32; float32's rounding for QA-LoRA over int4 of its groups, which merges exactly.</summary>
     public double MergeError { get; private set; }
 
     /// <summary>The adapters that are merged into the weight.</summary>
@@ -35,7 +35,8 @@ public sealed partial class AdaptedLinear
         RefuseNotFinite(working, sum, offset);
 
         if (keepOriginal) original = new(Weight.Keep(), bias is null ? null : CopyOf(bias.detach()));
-        Weight.Assign(sum);
+        if (Weight is QuantizedWeight quantized && quantized.WithInside(working) is { } exact) quantized.Replace(exact);
+        else Weight.Assign(sum);
         MergeError = ErrorOf(sum);
         if (offset is not null) bias!.copy_(offset);
         merged.AddRange(working);

@@ -97,6 +97,16 @@ public sealed class PooledUpdate : Update
         return RankSum.Of(dense, b, spread);                                        // [out, in] + [out, r] x [r, in]
     }
 
+    /// <summary>ΔW of one input of each group, s·BA / the group's inputs, [out, groups] in float64. The caller disposes it.</summary>
+    internal Tensor DeltaOfGroups()
+    {
+        using var scope = NewDisposeScope();
+        using var grad = no_grad();
+        var sizes = full([Groups], GroupSize, ScalarType.Float64, lora_A.device);
+        sizes[Groups - 1] = InFeatures - (Groups - 1) * GroupSize;
+        return lora_B.to(ScalarType.Float64).mul(Scale).mm(lora_A.to(ScalarType.Float64)).div(sizes).MoveToOuterDisposeScope();     // [out, r] x [r, groups]
+    }
+
     /// <summary>The mean of each group: [n, in] to [n, groups].</summary>
     public Tensor Pool(Tensor x)
     {

@@ -50,7 +50,25 @@ public sealed class QuantizedWeight : FrozenWeight
 
     internal override void Restore(object content) => Replace((QuantizedTensor)content);
 
-    private void Replace(QuantizedTensor next)
+    /// <summary>
+    /// W with an adapter in it and every code untouched, or null where that can't be: QA-LoRA's ΔW is constant over each group of int4, so it
+    /// moves the zeros, z ← z − ΔW/scale (arXiv 2309.14717, section 3.3); a magnitude multiplies the scales by m/C.
+    /// </summary>
+    internal QuantizedTensor? WithInside(IReadOnlyList<LinearAdapter> adapters)
+    {
+        if (adapters is not [{ Update: PooledUpdate update } adapter] || stored is not GroupInt4Tensor grouped
+            || update.GroupSize != grouped.Format.GroupSize) return null;
+        using var scope = NewDisposeScope();
+        using var guard = no_grad();
+        var scales = grouped.Scales.to(ScalarType.Float64);
+        var zeros = grouped.Zeros.to(ScalarType.Float64).sub(update.DeltaOfGroups().div(scales));           // [out, groups]
+        if (adapter.Magnitude is { } magnitude)
+            scales = scales.mul(adapter.Norm.Factor(magnitude, this, update).to(ScalarType.Float64).unsqueeze(1));
+        return grouped.With(scales, zeros).DetachFromDisposeScope();
+    }
+
+    /// <summary>Puts another quantized W of the same shape in place of this one.</summary>
+    internal void Replace(QuantizedTensor next)
     {
         if (!kept) stored.Dispose();
         (stored, kept) = (next.DetachFromDisposeScope(), false);

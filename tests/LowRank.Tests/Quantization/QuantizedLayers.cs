@@ -115,6 +115,38 @@ public sealed class QuantizedLayers : IDisposable
         }
     }
 
+    /// <summary>QA-LoRA into the zero points, QA-DoRA into scales and zeros: the codes stay, and so does the output.</summary>
+    [Theory, InlineData(false, 32), InlineData(true, 32), InlineData(false, 36), InlineData(true, 36), InlineData(true, 5)]
+    public void QaLoraAndQaDoraMergeIntoInt4Exactly(bool decomposed, long inFeatures)
+    {
+        var layer = new AdaptedLinear(inFeatures, 24, hasBias: true);
+        layer.Quantize(new GroupInt4 { GroupSize = 8 });                        // the last group may be shorter
+        var config = Adapter.QaLora(rank: 3, groupSize: 8);
+        layer.Adapt(decomposed ? config.WithMagnitude() : config);
+        Move(layer);
+        var stored = (GroupInt4Tensor)((QuantizedWeight)layer.Weight).Stored;
+        var (codes, zeros, scales) = (stored.Codes.clone(), stored.Zeros.clone(), stored.Scales.clone());
+        using var grad = no_grad();
+        var x = randn(50, inFeatures);
+        var expected = layer.forward(x);
+        layer.Merge();
+        Golden.Close(expected, layer.forward(x), 2e-6, "merged");
+        Assert.InRange(layer.MergeError, 0, 1e-6);
+        var now = (GroupInt4Tensor)((QuantizedWeight)layer.Weight).Stored;
+        Assert.True(now.Codes.eq(codes).all().item<bool>());
+        Assert.False(now.Zeros.eq(zeros).all().item<bool>());
+        Assert.Equal(decomposed, !now.Scales.eq(scales).all().item<bool>());
+        layer.Unmerge();
+        now = (GroupInt4Tensor)((QuantizedWeight)layer.Weight).Stored;
+        Assert.True(now.Zeros.eq(zeros).all().item<bool>() && now.Scales.eq(scales).all().item<bool>());
+
+        layer.RemoveAdapter("default");
+        layer.Adapt(Adapter.QaLora(rank: 3, groupSize: 4));                     // of other groups: codes must move, and the error says how much
+        Move(layer);
+        layer.Merge();
+        Assert.True(layer.MergeError > 1e-3);
+    }
+
 #if LIBTORCH
     [Fact]
     public void BetweenForwardAndBackwardNothingOfTheWeightsSizeIsAlive()
