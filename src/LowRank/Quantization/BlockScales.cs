@@ -40,14 +40,19 @@ internal sealed unsafe class BlockScales
         return new(codes, nested, offset);
     }
 
-    /// <summary>Summed in float64 and in order: the same on any number of threads.</summary>
+    /// <summary>libtorch's mean, of which every bit shows in the codes; in parts that it sums on one thread, so that the result does not
+    /// depend on how many there are.</summary>
     private static float Mean(Tensor absMax)
     {
-        var from = Elements.Singles(absMax);
-        var sum = 0.0;
-        for (long i = 0, count = absMax.numel(); i < count; i++) sum += from[i];
-        GC.KeepAlive(absMax);
-        return (float)(sum / absMax.numel());
+        const long Part = 1 << 14;
+        var (sum, count) = (0.0, absMax.numel());
+        for (long start = 0; start < count; start += Part)
+        {
+            using var part = absMax.narrow(0, start, Math.Min(Part, count - start));
+            using var partSum = part.sum();
+            sum += partSum.item<float>();
+        }
+        return (float)(sum / count);
     }
 
     /// <summary>Reads scales where they lie.</summary>

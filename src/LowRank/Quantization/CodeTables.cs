@@ -93,6 +93,13 @@ internal sealed class EightBitTable
         return best;
     }
 
+    /// <summary>The same by a look-up and one comparison.</summary>
+    public int Code(float x)
+    {
+        int code = First[BitConverter.SingleToUInt32Bits(x) >> 16];
+        return x > Boundaries[code] ? code + 1 : code;
+    }
+
     /// <summary>Distances are rounded, so a boundary is not quite the midpoint; it is found by halving, since rounding is monotone.</summary>
     private static float Boundary(float lower, float upper)
     {
@@ -114,12 +121,12 @@ internal sealed class EightBitTable
         for (var i = 0; i < Exponents; i++)
         {
             var parts = signed ? 1 << i : 2 << i;
-            var step = (1.0 - 0.1) / parts;
+            var step = (1 - 0.1f) / parts;
+            float Edge(int part) => part < (parts + 1) / 2                      // counted from the nearer end, rounded once
+                ? MathF.FusedMultiplyAdd(step, part, 0.1f) : MathF.FusedMultiplyAdd(-step, parts - part, 1);
             for (var part = 0; part < parts; part++)
             {
-                var (from, to) = ((float)(0.1 + part * step), (float)(0.1 + (part + 1) * step));
-                if (part == parts - 1) to = 1;
-                var centre = (float)Math.Pow(10, i - Exponents + 1) * ((from + to) / 2f);
+                var centre = (float)Math.Pow(10, i - Exponents + 1) * ((Edge(part) + Edge(part + 1)) / 2);
                 values.Add(centre);
                 if (signed) values.Add(-centre);
             }

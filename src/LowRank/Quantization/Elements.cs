@@ -53,6 +53,16 @@ internal static unsafe class Elements
         }
     }
 
+    /// <summary>A number as that type holds it.</summary>
+    public static float Round(float value, ScalarType type)
+    {
+        if (type == ScalarType.Float16) return (float)(Half)value;
+        if (type != ScalarType.BFloat16) return value;
+        ushort upper;
+        Narrow(&value, &upper, 1);
+        return BitConverter.Int32BitsToSingle(upper << 16);
+    }
+
     /// <summary>bfloat16 is the upper half of a float32.</summary>
     private static void Widen(ushort* from, float* to, int count)
     {

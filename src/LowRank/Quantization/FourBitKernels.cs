@@ -8,6 +8,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
+using static TorchSharp.torch;
 
 namespace LowRank;
 
@@ -100,11 +101,13 @@ internal static unsafe class FourBitKernels
         for (; i < count; i += 2) to[i / 2] = (byte)(Code(table, x[i] * factor) << 4 | Code(table, x[i + 1] * factor));
     }
 
-    /// <summary>The same for a short last block, which is divided by its absmax; an odd count is filled up with the code of 0.</summary>
-    public static void QuantizeShort(FourBitTable table, float* x, int count, float absMax, byte* to)
+    /// <summary>The same for a short last block, which is divided by its absmax in the source's type, as the reference does; an odd count
+    /// is filled up with the code of 0.</summary>
+    public static void QuantizeShort(FourBitTable table, float* x, int count, float absMax, ScalarType type, byte* to)
     {
-        for (var i = 0; i < count; i += 2)
-            to[i / 2] = (byte)(Code(table, x[i] / absMax) << 4 | (i + 1 < count ? Code(table, x[i + 1] / absMax) : table.ZeroCode));
+        for (var i = 0; i < count; i += 2) to[i / 2] = (byte)(Short(i) << 4 | (i + 1 < count ? Short(i + 1) : table.ZeroCode));
+
+        int Short(int i) => Code(table, Elements.Round(x[i] / absMax, type));
     }
 
     /// <summary>The definition: the nearest value's code, the lower value on a tie.</summary>

@@ -56,7 +56,7 @@ public sealed unsafe class FourBitTensor : QuantizedTensor
     /// <summary>Quantizes a contiguous weight.</summary>
     internal static FourBitTensor Of(FourBitFormat format, Tensor weight, string? name)
     {
-        var (elements, size, table) = (weight.numel(), format.BlockSize, format.Table);
+        var (elements, size, table, type) = (weight.numel(), format.BlockSize, format.Table, weight.dtype);
         var codes = empty([(elements + 1) / 2], ScalarType.Byte);
         var absMax = empty([(elements + size - 1) / size], ScalarType.Float32);
         var to = LowRank.Elements.Bytes(codes);
@@ -73,7 +73,7 @@ public sealed unsafe class FourBitTensor : QuantizedTensor
                     var most = BitConverter.Int32BitsToSingle(bits);
                     var block = to + (start + i) / 2;
                     if (part == size) FourBitKernels.Quantize(table, x + i, part, 1 / Math.Max(most, Blocks.Floor), block, FourBitKernels.Best);
-                    else FourBitKernels.QuantizeShort(table, x + i, part, most = Math.Max(most, Blocks.Floor), block);
+                    else FourBitKernels.QuantizeShort(table, x + i, part, most = Math.Max(most, Blocks.Floor), type, block);
                     scale[(start + i) / size] = most;
                 }
                 return true;

@@ -75,6 +75,7 @@ public sealed unsafe class Int8DynamicTensor : QuantizedTensor
     {
         var to = LowRank.Elements.Bytes(codes);
         var scale = LowRank.Elements.Singles(absMax);
+        var type = values.dtype;
         Blocks.Run(values, Blocks.Unit, name, (start, count, x) =>
         {
             for (var i = 0; i < count; i += size)
@@ -83,7 +84,7 @@ public sealed unsafe class Int8DynamicTensor : QuantizedTensor
                 var bits = FourBitKernels.AbsMaxBits(x + i, part, FourBitKernels.Best);
                 if (bits >= Blocks.NotFinite) return false;
                 scale[(start + i) / size] = EightBitKernels.Quantize(
-                    EightBitTable.Dynamic, x + i, part, BitConverter.Int32BitsToSingle(bits), part == size, to + start + i);
+                    EightBitTable.Dynamic, x + i, part, BitConverter.Int32BitsToSingle(bits), part == size, type, to + start + i);
             }
             return true;
         });

@@ -96,7 +96,7 @@ public sealed class QuantizationGoldenTests : IDisposable
         var rows = t["int8row.absmax"].ne(0).nonzero().squeeze(1);              // the reference defines no codes for a row of zeros
         Same(t["int8row.codes"].index_select(0, rows), int8.Codes.index_select(0, rows), "codes");
         var values = t["int8row.codes"].to(ScalarType.Float64) * t["int8row.absmax"].unsqueeze(1).to(ScalarType.Float64) / 127;
-        Golden.Close(values.index_select(0, rows), int8.Dequantize().index_select(0, rows), 2e-7, "values");
+        if (rows.numel() > 0) Golden.Close(values.index_select(0, rows), int8.Dequantize().index_select(0, rows), 2e-7, "values");
     }
 
     [Theory, MemberData(nameof(Blocks))]
