@@ -1,7 +1,7 @@
 // Measures what the README and the notes claim about speed. Every time is given beside something that it can be compared with,
 // measured in the same run.
 //   dotnet run -c Release --project tests/Benchmarks                    all of them, into tests/Benchmarks/results
-//   dotnet run -c Release --project tests/Benchmarks -- step            one (call, step)
+//   dotnet run -c Release --project tests/Benchmarks -- step            one (call, step, quantize)
 //   dotnet run -c Release --project tests/Benchmarks -- step --methods DoRA,MoRA    of the steps, these beside LoRA's; nothing is saved
 //   … --threads N (as many as cores), --rounds N (25), --output FOLDER, --force (on a busy machine too)
 using System.CommandLine;
@@ -12,7 +12,7 @@ using Benchmarks;
 using static TorchSharp.torch;
 
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
-string[] known = ["call", "step"];
+string[] known = ["call", "step", "quantize"];
 var which = new Argument<string[]>("benchmarks") { Description = string.Join(", ", known), Arity = ArgumentArity.ZeroOrMore };
 which.AcceptOnlyFromAmong(known);
 var threads = new Option<int>("--threads") { Description = "libtorch's threads", DefaultValueFactory = _ => get_num_threads() };
@@ -38,6 +38,7 @@ command.SetAction(parsed =>
     var chosen = parsed.GetValue(which) is { Length: > 0 } some ? some : known;
     if (chosen.Contains("call")) OperatorCall.Run(results);
     if (chosen.Contains("step")) TrainingStep.Run(results, parsed.GetValue(rounds), parsed.GetValue(methods)!.Split(',', StringSplitOptions.RemoveEmptyEntries));
+    if (chosen.Contains("quantize")) Quantizing.Run(results, parsed.GetValue(rounds));
     Console.WriteLine(results.Markdown());
     if (parsed.GetValue(methods) is { Length: > 0 }) return 0;              // a part is for looking at, not for keeping
     var name = $"{Machine.Processor} {get_num_threads()} threads" + (chosen.Length == known.Length ? "" : $" {string.Join(' ', chosen)}");
