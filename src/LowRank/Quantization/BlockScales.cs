@@ -28,15 +28,14 @@ internal sealed unsafe class BlockScales
 
     public static BlockScales Double(Tensor codes, Tensor nested, float offset) => new(codes, nested, offset);
 
-    /// <summary>Quantizes float32 scales, which it uses up.</summary>
+    /// <summary>Quantizes scales of any source's type, which it uses up.</summary>
     public static BlockScales Double(Tensor absMax, string? name)
     {
         using var plain = absMax;
         var offset = Mean(absMax);
-        absMax.sub_(offset);
         var codes = empty(absMax.shape, ScalarType.Byte);
         var nested = empty([(absMax.numel() + NestedBlock - 1) / NestedBlock], ScalarType.Float32);
-        Int8DynamicTensor.Fill(absMax, NestedBlock, codes, nested, name);
+        Int8DynamicTensor.Fill(absMax, NestedBlock, codes, nested, name, offset);
         return new(codes, nested, offset);
     }
 
@@ -49,7 +48,8 @@ internal sealed unsafe class BlockScales
         for (long start = 0; start < count; start += Part)
         {
             using var part = absMax.narrow(0, start, Math.Min(Part, count - start));
-            using var partSum = part.sum();
+            using var wide = part.to(ScalarType.Float32);
+            using var partSum = wide.sum();
             sum += partSum.item<float>();
         }
         return (float)(sum / count);

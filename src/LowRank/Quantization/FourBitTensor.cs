@@ -58,9 +58,11 @@ public sealed unsafe class FourBitTensor : QuantizedTensor
     {
         var (elements, size, table, type) = (weight.numel(), format.BlockSize, format.Table, weight.dtype);
         var codes = empty([(elements + 1) / 2], ScalarType.Byte);
-        var absMax = empty([(elements + size - 1) / size], ScalarType.Float32);
+        // Scales that are quantized again wait for their mean in the weight's type, which holds them exactly: a twentieth of it at most.
+        var kept = format.DoubleQuantization ? type : ScalarType.Float32;
+        var absMax = empty([(elements + size - 1) / size], kept);
         var to = LowRank.Elements.Bytes(codes);
-        var scale = LowRank.Elements.Singles(absMax);
+        var scale = LowRank.Elements.Start(absMax);
         try
         {
             Blocks.Run(weight, Blocks.Unit, name, (start, count, x) =>
@@ -74,7 +76,7 @@ public sealed unsafe class FourBitTensor : QuantizedTensor
                     var block = to + (start + i) / 2;
                     if (part == size) FourBitKernels.Quantize(table, x + i, part, 1 / Math.Max(most, Blocks.Floor), block, FourBitKernels.Best);
                     else FourBitKernels.QuantizeShort(table, x + i, part, most = Math.Max(most, Blocks.Floor), type, block);
-                    scale[(start + i) / size] = most;
+                    LowRank.Elements.Write(&most, scale, kept, (start + i) / size, 1);
                 }
                 return true;
             });

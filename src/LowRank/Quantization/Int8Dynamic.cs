@@ -70,14 +70,17 @@ public sealed unsafe class Int8DynamicTensor : QuantizedTensor
         };
     }
 
-    /// <summary>Writes the codes and scales of a contiguous tensor.</summary>
-    internal static void Fill(Tensor values, int size, Tensor codes, Tensor absMax, string? name)
+    /// <summary>Writes the codes and scales of a contiguous tensor, less an offset; with one, float32 values are changed where they
+    /// lie.</summary>
+    internal static void Fill(Tensor values, int size, Tensor codes, Tensor absMax, string? name, float offset = 0)
     {
         var to = LowRank.Elements.Bytes(codes);
         var scale = LowRank.Elements.Singles(absMax);
-        var type = values.dtype;
+        var type = offset == 0 ? values.dtype : ScalarType.Float32;
         Blocks.Run(values, Blocks.Unit, name, (start, count, x) =>
         {
+            if (offset != 0)
+                for (var i = 0; i < count; i++) x[i] -= offset;
             for (var i = 0; i < count; i += size)
             {
                 var part = Math.Min(size, count - i);

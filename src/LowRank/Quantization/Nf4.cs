@@ -12,7 +12,7 @@ public sealed record Nf4 : FourBitFormat
 
     internal override FourBitTable Table => FourBitTable.Nf4;
 
-    /// <summary>A weight in NF4. Peak memory beyond weight and result: the scales in float32, 4 bytes a block, with double quantization.
+    /// <summary>A weight in NF4. Peak memory beyond weight and result: one number of the weight's type a block, with double quantization.
     /// Errors as <see cref="StorageFormat.Encode"/>.</summary>
     public static FourBitTensor Quantize(Tensor weight, int blockSize = 64, bool doubleQuantization = true, string? name = null) =>
         (FourBitTensor)new Nf4 { BlockSize = blockSize, DoubleQuantization = doubleQuantization }.Encode(weight, name);

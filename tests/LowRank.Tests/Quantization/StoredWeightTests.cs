@@ -1,0 +1,119 @@
+// Quantized weights in files: bitsandbytes' layout name for name, ours, and what is wrong with a file.
+using System.Text;
+using System.Text.Json.Nodes;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace LowRank.Tests.Quantization;
+
+public sealed class StoredWeightTests : IDisposable
+{
+    private readonly DisposeScope scope = NewDisposeScope();
+
+    public StoredWeightTests() => manual_seed(29);
+
+    public void Dispose() => scope.Dispose();
+
+    private static QuantizedTensor Make(string format, Tensor weight) => format switch
+    {
+        "nf4" => Nf4.Quantize(weight), "nf4 plain" => Nf4.Quantize(weight, 128, false), "fp4" => Fp4.Quantize(weight),
+        "int8" => Int8Dynamic.Quantize(weight, 64), "rows" => Int8Rows.Quantize(weight), _ => GroupInt4.Quantize(weight, 16),
+    };
+
+    [Theory]
+    [InlineData("nf4"), InlineData("nf4 plain"), InlineData("fp4"), InlineData("int8"), InlineData("rows"), InlineData("int4")]
+    public void ThroughAFile(string format)
+    {
+        foreach (var (rows, columns) in new[] { (48L, 80L), (5L, 37L), (300L, 64L) })
+            foreach (var type in new[] { ScalarType.Float32, ScalarType.BFloat16, ScalarType.Float16 })
+            {
+                using var folder = new TemporaryFolder();
+                var stored = Make(format, randn(rows, columns).to(type));
+                var path = folder.File("w.safetensors");
+                SafeTensors.Save(path, stored.ToTensors("layer.weight"));
+                var read = SafeTensors.Load(path);
+                Assert.True(QuantizedTensor.IsIn(read, "layer.weight"));
+                Assert.False(QuantizedTensor.IsIn(read, "layer.weigh"));
+                var back = QuantizedTensor.FromTensors("layer.weight", read);
+                Assert.Equal((stored.Format, stored.SourceType, stored.Bytes), (back.Format, back.SourceType, back.Bytes));
+                Assert.Equal(stored.Shape, back.Shape);
+                foreach (var (a, b) in stored.Tensors.Zip(back.Tensors)) Assert.True(a.dtype == b.dtype && a.eq(b).all().item<bool>());
+                Assert.True(stored.Dequantize().eq(back.Dequantize()).all().item<bool>());
+            }
+    }
+
+    /// <summary>The names, types and shapes that bitsandbytes writes, and the fields of its JSON.</summary>
+    [Fact]
+    public void TheLayoutOfBitsAndBytes()
+    {
+        var t = Nf4.Quantize(randn(256, 80).to(ScalarType.BFloat16)).ToTensors("q.weight");
+        string Is(string key) => $"{t[key].dtype} {string.Join(" x ", t[key].shape)}";
+        Assert.Equal(["q.weight", "q.weight.absmax", "q.weight.nested_absmax", "q.weight.nested_quant_map", "q.weight.quant_map", "q.weight.quant_state.bitsandbytes__nf4"],
+            t.Keys.Order(StringComparer.Ordinal));
+        Assert.Equal(["Byte 10240 x 1", "Byte 320", "Float32 2", "Float32 256", "Float32 16"],
+            new[] { "q.weight", "q.weight.absmax", "q.weight.nested_absmax", "q.weight.nested_quant_map", "q.weight.quant_map" }.Select(Is));
+        var state = JsonNode.Parse(t["q.weight.quant_state.bitsandbytes__nf4"].data<byte>().ToArray())!.AsObject();
+        Assert.Equal(["quant_type", "blocksize", "dtype", "shape", "nested_blocksize", "nested_dtype", "nested_offset"], state.Select(f => f.Key).Order(StringComparer.Ordinal)
+            .Intersect(state.Select(f => f.Key)).OrderBy(k => Array.IndexOf(["quant_type", "blocksize", "dtype", "shape", "nested_blocksize", "nested_dtype", "nested_offset"], k)));
+        Assert.Equal("nf4 64 bfloat16 [256,80] 256 float32", $"{state["quant_type"]} {state["blocksize"]} {state["dtype"]} {state["shape"]!.ToJsonString()} {state["nested_blocksize"]} {state["nested_dtype"]}");
+    }
+
+    /// <summary>A dictionary put together as bitsandbytes does from its own numbers, without ours.</summary>
+    [Fact]
+    public void ReadsTheReferencesNumbers()
+    {
+        var (t, tables) = (Golden.Fixture("quant/normal").Load(), Golden.Fixture("quant/code_tables").Load());
+        var offset = t["nf4.b64.nested.offset"].reshape(1)[0].item<float>();
+        var json = $$"""{"quant_type": "nf4", "blocksize": 64, "dtype": "float32", "shape": [64, 64], "nested_blocksize": 256, "nested_dtype": "float32", "nested_offset": {{(double)offset:R}}}""";
+        var file = new Dictionary<string, Tensor>
+        {
+            ["w"] = t["nf4.b64.packed"].view(-1, 1), ["w.absmax"] = t["nf4.b64.nested.absmax8"], ["w.quant_map"] = tables["nf4"], ["w.nested_absmax"] = t["nf4.b64.nested.absmax2"],
+            ["w.nested_quant_map"] = tables["dynamic_signed"], ["w.quant_state.bitsandbytes__nf4"] = tensor(Encoding.UTF8.GetBytes(json)),
+        };
+        Assert.True(t["nf4.b64.nested.dequant"].eq(QuantizedTensor.FromTensors("w", file).Dequantize()).all().item<bool>());
+    }
+
+    [Fact]
+    public void AFileThatMakesNoSenseIsRefused()
+    {
+        Dictionary<string, Tensor> File() => Nf4.Quantize(randn(256, 80)).ToTensors("w");
+        const string State = "w.quant_state.bitsandbytes__nf4";
+        string Refused(Action<Dictionary<string, Tensor>> spoil, string prefix = "w")
+        {
+            var file = File();
+            spoil(file);
+            return Assert.Throws<InvalidDataException>(() => QuantizedTensor.FromTensors(prefix, file)).Message;
+        }
+        Action<Dictionary<string, Tensor>> Field(string name, JsonNode? value) => file =>
+        {
+            var state = JsonNode.Parse(file[State].data<byte>().ToArray())!.AsObject();
+            if (value is null) state.Remove(name);
+            else state[name] = value;
+            file[State] = tensor(Encoding.UTF8.GetBytes(state.ToJsonString()));
+        };
+        Assert.Contains("nearest: w", Refused(_ => { }, "v"));
+        Assert.Contains("no tensor w.absmax", Refused(f => f.Remove("w.absmax")));
+        Assert.Contains("w is Byte [100]", Refused(f => f["w"] = zeros(100, ScalarType.Byte)));
+        Assert.Contains("w.absmax is Float32 [320]", Refused(f => f["w.absmax"] = zeros(320)));
+        Assert.Contains("w.nested_absmax is Float32 [3]", Refused(f => f["w.nested_absmax"] = zeros(3)));
+        Assert.Contains("not finite", Refused(f => f["w.nested_absmax"] = full([2], float.NaN)));
+        Assert.Contains("for code 3", Refused(f => f["w.quant_map"][3] = 0.5f));
+        Assert.Contains("not a JSON object", Refused(f => f[State] = tensor("[1"u8.ToArray())));
+        Assert.Contains("not a JSON object", Refused(f => f[State] = zeros(4)));
+        Assert.Contains("no field \"blocksize\"", Refused(Field("blocksize", null)));
+        Assert.Contains("blocksize is \"many\"", Refused(Field("blocksize", "many")));
+        Assert.Contains("blocksize is 100", Refused(Field("blocksize", 100)));
+        Assert.Contains("dtype is \"float8\"", Refused(Field("dtype", "float8")));
+        Assert.Contains("quant_type is \"fp4\"", Refused(Field("quant_type", "fp4")));
+        Assert.Contains("shape is [0, 3]", Refused(Field("shape", new JsonArray(0, 3))));
+        Assert.Contains("overflows", Refused(Field("shape", new JsonArray(1L << 40, 1L << 40))));
+        Assert.Contains("shape is", Refused(Field("shape", new JsonArray("a"))));
+        Assert.Contains("w is Byte [10240, 1]", Refused(Field("shape", new JsonArray(256, 81))));
+        Assert.Contains("nested_blocksize is 128", Refused(Field("nested_blocksize", 128)));
+        Assert.Contains("known", Refused(f => { f["w.quant_state.other__q2"] = f[State]; f.Remove(State); }));
+        Assert.Contains("2 quant_states", Refused(f => f["w.quant_state.other__q2"] = f[State]));
+        var int4 = GroupInt4.Quantize(randn(4, 64)).ToTensors("w");
+        int4["w.zeros"] = zeros(4, 3);
+        Assert.Contains("w.zeros is Float32 [4, 3]", Assert.Throws<InvalidDataException>(() => QuantizedTensor.FromTensors("w", int4)).Message);
+    }
+}
