@@ -78,8 +78,12 @@ public sealed partial class AdaptedLinear
             using var norm = Weight.RowNormSquared().sqrt();
             magnitude.copy_(norm);
         }
-        adapter.Absorbed++;
+        Absorbed++;
     }
+
+    /// <summary>How often the weight has taken an adapter's change in for good while that adapter went on (ReLoRA). Adapters of the layer are
+    /// changes of a base model that no file holds since then.</summary>
+    public int Absorbed { get; private set; }
 
     /// <summary>Throws if <see cref="Absorb"/> can't be done; changes nothing.</summary>
     internal void CheckAbsorb(string name, string path = "the layer")
@@ -88,9 +92,13 @@ public sealed partial class AdaptedLinear
         RefuseWhileMerged($"put the adapter \"{name}\" into the weight for good");
         if (!adapter.Update.CanRestart)
             throw new ArgumentException(
-                $"the adapter \"{name}\" of {path} is a {adapter.Update.GetName()}, which can't begin anew when its change has gone into the weight; " +
-                "use Adapter.Lora, Adapter.Dora (not from W's own directions) or Adapter.Mora");
-        using var sum = MergedBias([adapter]);
+                $"the adapter \"{name}\" of {path} can't begin anew when its change has gone into the weight: " +
+                (adapter.Update is LowRankUpdate { Init: var init } ? $"it began as a part of the weight ({init})" : $"it is a {adapter.Update.GetName()}") +
+                "; use Adapter.Lora or Adapter.Dora with a start that is drawn, or Adapter.Mora");
+        using var offset = adapter.Update.Offset();
+        if (offset is not null && bias is null)
+            throw new ArgumentException(
+                $"the adapter \"{name}\" of {path} has a bias, and the layer has none that a restart could put it into; leave out the adapter's bias");
     }
 
     /// <summary>Throws if a merge would leave NaN or infinity; changes nothing.</summary>

@@ -200,6 +200,9 @@ public sealed partial class AdaptedLinear : nn.Module<Tensor, Tensor>
     /// <summary>Which row of a batch uses which adapter, while that differs (<see cref="RowAdapters.UseAdapters"/>).</summary>
     internal BatchRows? Rows { get; set; }
 
+    /// <summary>Does forward use this adapter, for all rows or for some?</summary>
+    internal bool IsAtWork(LinearAdapter adapter) => AdaptersEnabled && merged.Count == 0 && adapter.IsActive;
+
     /// <summary>The adapters that forward adds to the product for all rows.</summary>
     internal IEnumerable<LinearAdapter> Working => HasWork ? adapters.Where(a => a.IsActive) : [];
 

@@ -58,9 +58,6 @@ public sealed class LinearAdapter : nn.Module
         }
     }
 
-    /// <summary>How often its change has gone into the weight for good (ReLoRA): what it holds now is only the last part.</summary>
-    public int Absorbed { get; internal set; }
-
     /// <summary>Every tensor of the adapter under its name in an adapter file.</summary>
     public IEnumerable<UpdateTensor> Tensors =>
         magnitude is null ? update.Tensors : [.. update.Tensors, new UpdateTensor(MagnitudeName, magnitude)];

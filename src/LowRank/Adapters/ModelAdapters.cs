@@ -120,6 +120,7 @@ public static class ModelAdapters
         config.Validate();
         var layers = model.LinearLayers();
         config.Targets.RequireIn([.. layers.Select(l => l.Path)]);
+        config.Exclude?.RequireIn([.. layers.Select(l => l.Path)]);
         var chosen = layers.Where(l => config.Chooses(l.Path)).ToList();
         if (chosen.Count == 0)
             throw new ArgumentException(

@@ -31,11 +31,15 @@ public static class Trainer
     {
         options ??= new();
         options.Validate();
-        TrainingPolicy.RefuseConflicts(options.Policies);
-        foreach (var policy in options.Policies) policy.Begin(model, options);
-        var trained = model.named_parameters().Where(p => p.parameter.requires_grad).Select(p => (Name: p.name, Parameter: p.parameter)).ToList();
+        TrainingPolicy.BeginAll(options.Policies, model, options);
+        var trained = Trained(model);
         if (trained.Count == 0)
-            throw new InvalidOperationException("nothing to train: no parameter has requires_grad. Add an adapter, or unfreeze the model");
+        {
+            foreach (var policy in options.Policies) policy.End();
+            throw new InvalidOperationException(model.AdapterNames().Count == 0
+                ? "nothing to train: no parameter has requires_grad. Add an adapter, or unfreeze the model"
+                : "nothing to train: the weights are frozen and no adapter is at work. Activate one (SetAdapter, EnableAdapters), or call Unmerge");
+        }
         manual_seed(options.Seed);
         var groups = Groups(trained, options, out var factors);
         using var optimizer = optim.AdamW(groups, options.LearningRate, options.Beta1, options.Beta2, options.Epsilon);
@@ -103,6 +107,14 @@ public static class Trainer
             foreach (var policy in options.Policies) policy.BeforeEvaluation();
             return evaluate();
         }
+    }
+
+    /// <summary>What requires a gradient and can get one: not what belongs to an adapter that is merged or switched off.</summary>
+    private static List<(string Name, Parameter Parameter)> Trained(nn.Module model)
+    {
+        var idle = model.LinearLayers().SelectMany(l => l.Layer.Adapters.Where(a => !l.Layer.IsAtWork(a)))
+            .SelectMany(a => a.parameters()).ToHashSet<object>(ReferenceEqualityComparer.Instance);
+        return [.. model.named_parameters().Where(p => p.parameter.requires_grad && !idle.Contains(p.parameter)).Select(p => (p.name, p.parameter))];
     }
 
     /// <summary>Matrices decay, vectors (norms, biases, magnitudes) do not; a group for each learning rate that policies ask for.</summary>

@@ -60,6 +60,12 @@ public sealed record TrainingOptions
         if (Accumulation < 1) throw new ArgumentException($"Accumulation is {Accumulation}; it must be at least 1");
         if (EvaluateEvery < 1) throw new ArgumentException($"EvaluateEvery is {EvaluateEvery}; it must be at least 1");
         if (!(LearningRate >= 0 && double.IsFinite(LearningRate))) throw new ArgumentException($"LearningRate is {LearningRate}; it must be finite and not negative");
+        if (WarmupSteps < 0) throw new ArgumentException($"WarmupSteps is {WarmupSteps}; it must not be negative");
+        if (FinalLearningRatePart is not (>= 0 and <= 1)) throw new ArgumentException($"FinalLearningRatePart is {FinalLearningRatePart}; it must lie between 0 and 1");
+        if (!(WeightDecay >= 0 && double.IsFinite(WeightDecay))) throw new ArgumentException($"WeightDecay is {WeightDecay}; it must be finite and not negative");
+        if (!(Epsilon > 0 && double.IsFinite(Epsilon))) throw new ArgumentException($"Epsilon is {Epsilon}; it must be finite and positive");
+        foreach (var (name, beta) in new[] { (nameof(Beta1), Beta1), (nameof(Beta2), Beta2) })
+            if (beta is not (>= 0 and < 1)) throw new ArgumentException($"{name} is {beta}; it must be at least 0 and below 1");
         if (!(MaxGradientNorm > 0)) throw new ArgumentException($"MaxGradientNorm is {MaxGradientNorm}; it must be positive (infinity: no clipping)");
     }
 

@@ -58,7 +58,7 @@ public sealed class RestartTests : IDisposable
             Assert.True(values[8] < 1e-4 * values[0], $"{path}: rank above (k + 1)·r");
             Assert.True(values[7] > 1e-3 * values[0], $"{path}: {string.Join(' ', values)}");
         }
-        Assert.Contains("3 restarts have put parts of the adapter",
+        Assert.Contains("3 restarts have put parts of an adapter",
             Assert.Throws<InvalidOperationException>(() => model.SaveAdapter("nowhere")).Message);
     }
 
@@ -72,6 +72,68 @@ public sealed class RestartTests : IDisposable
         var rise = run.Steps.Zip(run.Steps.Skip(1), (a, b) => b.Loss - a.Loss).Max();
         Assert.True(run.Steps.TakeLast(6).Average(s => s.Loss) < run.Steps.Take(6).Average(s => s.Loss));
         Assert.InRange(rise, double.MinValue, 0.5);
+    }
+
+    [Fact]
+    public void MostOfTheMomentsForgottenDoesNotThrowTheRunOff()
+    {
+        double Worst(double forget)
+        {
+            using var model = Model();
+            model.Adapt(Adapter.Lora(rank: 4));
+            var run = Trainer.Fit(model, BatchAt, new() { Steps = 30, LearningRate = 2e-2, Log = null, Policies = [new ReLoraPolicy(7, 2, forget)] });
+            return run.Steps.Skip(7).Max(s => s.Loss) / run.Steps[0].Loss;
+        }
+        Assert.InRange(Worst(0.9), 0, 1.1);
+    }
+
+    [Fact]
+    public void NoAdapterOfALayerThatTookPartsInIsSaved()
+    {
+        using var model = Model();
+        model.Adapt(Adapter.Lora(rank: 2), "q_proj");
+        Trainer.Fit(model, BatchAt, new() { Steps = 9, LearningRate = 1e-2, Log = null, Policies = [new ReLoraPolicy(4, 1)] });
+        model.ConvertToLora("default", 2, "converted");
+        model.RemoveAdapter("default");
+        model.Adapt(Adapter.Lora(rank: 2), "q_proj", "new");
+        foreach (var name in new[] { "converted", "new" })
+            Assert.Contains("2 restarts have put parts", Assert.Throws<InvalidOperationException>(() => model.SaveAdapter("nowhere", name)).Message);
+    }
+
+    [Fact]
+    public void ARefusedRunLeavesTheModelAsItWas()
+    {
+        using var model = Model();
+        model.Adapt(Adapter.Lora(rank: 2), "q_proj");
+        var update = (LowRankUpdate)model.LayersOf("default")[0].Adapter.Update;
+        Assert.Throws<ArgumentException>(() => Trainer.Fit(model, BatchAt, new() { Steps = 9, Log = null, Policies = [new AsyLoraPolicy(), new ReLoraPolicy(3, 10)] }));
+        Assert.True(update.A.requires_grad && !update.OrthonormalRows);
+        Assert.Contains("ends before its first restart", Assert.Throws<ArgumentException>(
+            () => Trainer.Fit(model, BatchAt, new() { Steps = 9, Log = null, Policies = [new ReLoraPolicy(50)] })).Message);
+        using var biased = Model();
+        biased.Adapt(Adapter.Lora(rank: 2, bias: true), "q_proj");
+        Assert.Contains("has a bias, and the layer has none that a restart", Assert.Throws<ArgumentException>(
+            () => Trainer.Fit(biased, BatchAt, new() { Steps = 9, Log = null, Policies = [new ReLoraPolicy(3, 1)] })).Message);
+    }
+
+    [Fact]
+    public void AnAdapterThatIsNotAtWorkIsNotTrained()
+    {
+        using var model = Model();
+        model.Adapt(Adapter.Lora(rank: 2), "q_proj");
+        string Refused(params TrainingPolicy[] policies) => Assert.Throws<InvalidOperationException>(
+            () => Trainer.Fit(model, BatchAt, new() { Steps = 9, Log = null, Policies = policies })).Message;
+        using (model.DisableAdapters())
+        {
+            Assert.Contains("no adapter is at work", Refused());
+            Assert.Contains("switched off", Refused(new LoraFaPolicy()));
+        }
+        model.Merge();
+        Assert.Contains("no adapter is at work", Refused());
+        Assert.Contains("it is merged", Refused(new AsyLoraPolicy()));
+        model.Unmerge();
+        model.Adapt(Adapter.Lora(rank: 2), "q_proj", "other");
+        Assert.Contains("it is not active", Refused(new ReLoraPolicy(3, 1)));
     }
 
     [Fact]
@@ -103,7 +165,11 @@ public sealed class RestartTests : IDisposable
         using var optimizer = optim.AdamW([group]);
         var update = new TrainingUpdate(optimizer, [group]) { Step = 4 };
         foreach (var p in parameters)
-            using (no_grad()) update.MomentsOf(p)!.Value.First.normal_();
+            using (no_grad())
+            {
+                update.MomentsOf(p)!.Value.First.normal_();
+                update.MomentsOf(p)!.Value.Second.uniform_(0.1, 1);
+            }
         var before = parameters.Select(p => update.MomentsOf(p)!.Value.First.clone()).ToList();
         var policy = new ReLoraPolicy(every: 5, warmup: 0, forget: forget);
         policy.Begin(model, new() { Steps = 10 });
@@ -118,6 +184,7 @@ public sealed class RestartTests : IDisposable
                 continue;
             }
             Assert.Equal(p.numel() - (long)(forget * p.numel()), left.sum().item<long>());
+            Assert.True(left.eq(update.MomentsOf(p)!.Value.Second.ne(0)).all().item<bool>());     // never a step of m/√0
             Assert.True(moment.masked_select(left).eq(old.masked_select(left)).all().item<bool>());
             if (forget == 0.9)
                 Assert.True(old.abs().masked_select(left).min().item<float>() > old.abs().masked_select(left.logical_not()).max().item<float>());
@@ -201,7 +268,7 @@ public sealed class RestartTests : IDisposable
         Assert.True(((LowRankUpdate)model.LayersOf("default")[0].Adapter.Update).A.requires_grad);
         using var vera = Model();
         vera.Adapt(Adapter.Vera(rank: 4), "q_proj");
-        Assert.Contains("is a VeraUpdate, which can't begin anew", Assert.Throws<ArgumentException>(
+        Assert.Contains("can't begin anew when its change has gone into the weight: it is a VeraUpdate", Assert.Throws<ArgumentException>(
             () => Trainer.Fit(vera, BatchAt, new() { Steps = 9, Log = null, Policies = [new ReLoraPolicy(3, 1)] })).Message);
     }
 

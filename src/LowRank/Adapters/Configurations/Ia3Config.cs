@@ -29,8 +29,11 @@ public sealed record Ia3Config : AdapterConfig
         if (Dropout > 0) throw new ArgumentException("IA³ has no dropout: its files have no place for one. Leave it 0");
     }
 
-    internal override IReadOnlyList<Update> CreateUpdates(IReadOnlyList<(string Path, AdaptedLinear Layer)> targets) =>
-        [.. targets.Select(t => new ScalingUpdate(t.Layer, ScalesInput(t.Path)))];
+    internal override IReadOnlyList<Update> CreateUpdates(IReadOnlyList<(string Path, AdaptedLinear Layer)> targets)
+    {
+        FeedForward?.RequireIn([.. targets.Select(t => t.Path)]);               // a name that is nobody's would be another method
+        return [.. targets.Select(t => new ScalingUpdate(t.Layer, ScalesInput(t.Path)))];
+    }
 
     internal override IEnumerable<(string Name, long[] Shape)> TensorsOf(string path, long inFeatures, long outFeatures) =>
         [("ia3_l", ScalesInput(path) ? [1, inFeatures] : [outFeatures, 1])];

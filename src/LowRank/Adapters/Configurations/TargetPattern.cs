@@ -44,7 +44,11 @@ public sealed class TargetPattern
     {
         if (text == AllLinearText) return AllLinear;
         if (Regex.IsMatch(text, @"\A[\w.]+(\|[\w.]+)*\z")) return Names(text.Split('|'));
-        Matches($@"\A(?:{text})\z", "");
+        try { Matches($@"\A(?:{text})\z", ""); }
+        catch (ArgumentException e)
+        {
+            throw new ArgumentException($"\"{text}\" is not a regular expression for the whole path, nor names joined by \"|\" (as \"q_proj|v_proj\"), nor \"{AllLinearText}\"", e);
+        }
         return new([], text, false);
     }
 
@@ -77,7 +81,7 @@ public sealed class TargetPattern
         if (!paths.Any(Matches))
         {
             var some = string.Join(", ", paths.Take(3)) + (paths.Count > 3 ? ", …" : "");
-            throw new ArgumentException($"no module matches \"{this}\"; the model has {some}");
+            throw new ArgumentException($"no module matches \"{this}\"; the model has {some}{(Expression is null ? "" : ". Names are joined by \"|\", as \"q_proj|v_proj\"")}");
         }
     }
 

@@ -26,9 +26,9 @@ public static class PeftFiles
     {
         var layers = model.RequiredLayersOf(name);
         var config = RequiredConfig(name, layers[0].Adapter);
-        if (layers.Max(l => l.Adapter.Absorbed) is > 0 and var times)
-            throw new InvalidOperationException($"{times} restarts have put parts of the adapter \"{name}\" into the base model's weights, " +
-                "so the adapter alone is not what was trained. Merge it and save the model (Merge(keepOriginal: false), then Save)");
+        if (layers.Max(l => l.Layer.Absorbed) is > 0 and var times)
+            throw new InvalidOperationException($"{times} restarts have put parts of an adapter into the base model's weights, so the file of " +
+                $"\"{name}\" would belong to a base model that no folder holds. Merge it and save the model (Merge(keepOriginal: false), then Save)");
         Directory.CreateDirectory(folder);
         using var scope = NewDisposeScope();
         using var grad = no_grad();

@@ -46,7 +46,7 @@ public sealed class AdaLoraPolicy(long? initialSteps = null, long? finalSteps = 
 
         matrices.Clear();
         target = 0;
-        foreach (var (path, _, one) in model.RequiredLayersOf(adapter))
+        foreach (var (path, _, one) in LayersAtWork(model, adapter))
         {
             if (one.Update is not SvdUpdate update)
                 throw new ArgumentException($"the adapter \"{adapter}\" of {path} is not AdaLoRA; put it there with Adapter.AdaLora");

@@ -10,20 +10,34 @@ namespace LowRank;
 /// <param name="adapter">The adapter's name.</param>
 public sealed class AsyLoraPolicy(string adapter = Adapter.DefaultName) : TrainingPolicy
 {
+    private readonly List<LowRankUpdate> frozen = [];
+
     /// <summary>Draws A anew where B is still 0; an adapter that has learned keeps its A, which is frozen all the same.</summary>
     public override void Begin(nn.Module model, TrainingOptions options)
     {
         using var scope = NewDisposeScope();
         using var grad = no_grad();
-        foreach (var (path, _, one) in model.RequiredLayersOf(adapter))
+        frozen.Clear();
+        foreach (var (path, _, one) in LayersAtWork(model, adapter))
         {
             if (one.Update is not LowRankUpdate update)
                 throw new ArgumentException($"the adapter \"{adapter}\" of {path} has no A and B; AsyLoRA is for Adapter.Lora and Adapter.Dora");
             if (update.Rank > update.InFeatures)
                 throw new ArgumentException($"{path} has {update.InFeatures} inputs: {update.Rank} rows of A can't be orthonormal; lower the rank");
+            frozen.Add(update);
+        }
+        foreach (var update in frozen)
+        {
             update.A.requires_grad = false;
             update.OrthonormalRows = true;
             if (update.B.count_nonzero().item<long>() == 0) update.Restart();
         }
+    }
+
+    /// <summary>A may train again in a later run.</summary>
+    public override void End()
+    {
+        foreach (var update in frozen) (update.A.requires_grad, update.OrthonormalRows) = (true, false);
+        frozen.Clear();
     }
 }

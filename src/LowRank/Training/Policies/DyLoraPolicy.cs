@@ -33,6 +33,7 @@ public sealed class DyLoraPolicy(
 
     public override void Begin(nn.Module model, TrainingOptions options)
     {
+        LayersAtWork(model, adapter);
         updates = DyLoraRanks.Updates(model, adapter);
         var maximum = updates[0].MaximumRank;
         if (minimumRank < 1 || minimumRank > maximum)

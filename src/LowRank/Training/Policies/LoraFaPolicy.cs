@@ -21,9 +21,13 @@ public sealed class LoraFaPolicy(string adapter = Adapter.DefaultName) : Trainin
     public override void Begin(nn.Module model, TrainingOptions options)
     {
         (epsilon, decay) = (options.Epsilon, options.WeightDecay);
-        updates = [.. model.RequiredLayersOf(adapter).Select(l => l.Adapter.Update as LowRankUpdate
+        updates = [.. LayersAtWork(model, adapter).Select(l => l.Adapter.Update as LowRankUpdate
             ?? throw new ArgumentException($"the adapter \"{adapter}\" of {l.Path} has no A and B; LoRA-FA is for Adapter.Lora and Adapter.Dora"))];
-        if (updates.FirstOrDefault(u => u.Scale == 0) is not null) throw new ArgumentException("LoRA-FA divides by the scale, which is 0; give alpha another value");
+        if (updates.Any(u => u.Scale == 0))
+        {
+            updates = [];
+            throw new ArgumentException("LoRA-FA divides by the scale, which is 0; give alpha another value");
+        }
         foreach (var update in updates) update.A.requires_grad = false;
     }
 
@@ -47,6 +51,13 @@ public sealed class LoraFaPolicy(string adapter = Adapter.DefaultName) : Trainin
             options.eps = epsilon / Math.Sqrt(1 - Math.Pow(options.beta2!.Value, update.Step + 1));
             options.weight_decay = 0;
         }
+    }
+
+    /// <summary>A may train again in a later run.</summary>
+    public override void End()
+    {
+        foreach (var update in updates) update.A.requires_grad = true;
+        updates = [];
     }
 
     public override void AfterUpdate(TrainingUpdate update)

@@ -9,7 +9,7 @@ namespace LowRank;
 /// <summary>Restarts a low-rank or MoRA adapter while it trains; its magnitude, if it has one, goes on.</summary>
 /// <param name="every">N, steps between restarts.</param>
 /// <param name="warmup">Steps over which the learning rate rises from 0 after a restart.</param>
-/// <param name="forget">The share of the moments that is set to 0, the smallest first: 1 all of them, 0.9 as in the paper's best runs.</param>
+/// <param name="forget">The share of the moments that is set to 0, the smallest first: 1 all of them, 0.9 to go on with the largest tenth.</param>
 /// <param name="switchOperator">For MoRA with a sharing operator: change to the other order at each restart (ReMoRA).</param>
 /// <param name="adapter">The adapter's name.</param>
 public sealed class ReLoraPolicy(
@@ -34,12 +34,10 @@ public sealed class ReLoraPolicy(
         if (warmup < 0 || warmup >= every) throw new ArgumentException($"the warm-up after a restart must be shorter than the {every} steps between restarts; it is {warmup}");
         if (forget is not (>= 0 and <= 1)) throw new ArgumentException($"the share of the moments to forget must lie between 0 and 1; it is {forget}");
         (this.options, Restarts) = (options, 0);
-        layers = model.RequiredLayersOf(adapter);
-        foreach (var (path, layer, one) in layers)
-        {
-            if (!one.IsActive) throw new InvalidOperationException($"the adapter \"{adapter}\" is not active; call SetAdapter first");
-            layer.CheckAbsorb(adapter, path);
-        }
+        if (every >= options.Steps)
+            throw new ArgumentException($"a run of {options.Steps} steps ends before its first restart at {every}; restart more often or leave ReLoRA out");
+        layers = LayersAtWork(model, adapter);
+        foreach (var (path, layer, _) in layers) layer.CheckAbsorb(adapter, path);
     }
 
     /// <summary>The jagged cosine: after a restart from 0 to where the schedule is when the warm-up is over.</summary>
@@ -60,20 +58,20 @@ public sealed class ReLoraPolicy(
             if (switchOperator && one.Update is MoraUpdate mora && mora.SwitchOperator() && one.Config is MoraConfig config)
                 one.Config = config with { Operator = mora.Operator };
             foreach (var tensor in one.Update.Tensors)
-                if (update.MomentsOf(tensor.Value) is var (first, second))
-                {
-                    Forget(first);
-                    Forget(second);
-                }
+                if (update.MomentsOf(tensor.Value) is var (first, second)) Forget(first, second);
         }
         Restarts++;
     }
 
-    private void Forget(Tensor moment)
+    /// <summary>Where the first moment is smallest both are set to 0. (The reference cuts each by its own size: a first moment that stays without
+    /// its second gives a step of m/√0, which blew training up when tried.)</summary>
+    private void Forget(Tensor first, Tensor second)
     {
-        var count = (long)(forget * moment.numel());
+        var count = (long)(forget * first.numel());
         if (count == 0) return;
-        var size = moment.abs().flatten();
-        moment.masked_fill_(moment.abs().le(size.kthvalue(count, 0).values), 0);
+        var size = first.abs();
+        var small = size.le(size.flatten().kthvalue(count, 0).values);
+        first.masked_fill_(small, 0);
+        second.masked_fill_(small, 0);
     }
 }

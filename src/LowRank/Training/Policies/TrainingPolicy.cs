@@ -42,6 +42,32 @@ public abstract class TrainingPolicy
     /// <summary>After the last step, however the run ended.</summary>
     public virtual void End() { }
 
+    /// <summary>The layers of an adapter that a run will train: refuses one that is not at work.</summary>
+    private protected static IReadOnlyList<(string Path, AdaptedLinear Layer, LinearAdapter Adapter)> LayersAtWork(nn.Module model, string adapter)
+    {
+        var layers = model.RequiredLayersOf(adapter);
+        foreach (var (path, layer, one) in layers)
+            if (!layer.IsAtWork(one))
+                throw new InvalidOperationException($"the adapter \"{adapter}\" of {path} is not at work: " +
+                    (layer.MergedAdapters.Contains(one) ? "it is merged; call Unmerge first" : one.IsActive ? "the adapters are switched off; call EnableAdapters first"
+                        : "it is not active; call SetAdapter first"));
+        return layers;
+    }
+
+    /// <summary>Begins all of them, or none: when one refuses, those before it are ended.</summary>
+    internal static void BeginAll(IReadOnlyList<TrainingPolicy> policies, nn.Module model, TrainingOptions options)
+    {
+        if (policies.Any(policy => policy is null)) throw new ArgumentException("one of the policies is null");
+        RefuseConflicts(policies);
+        for (var i = 0; i < policies.Count; i++)
+            try { policies[i].Begin(model, options); }
+            catch
+            {
+                for (; i >= 0; i--) policies[i].End();
+                throw;
+            }
+    }
+
     /// <summary>All of them, in pairs, before anything is changed.</summary>
     internal static void RefuseConflicts(IReadOnlyList<TrainingPolicy> policies)
     {
