@@ -13,6 +13,9 @@ internal static unsafe class Blocks
     /// <summary>Elements taken at once: the largest block.</summary>
     public const int Unit = 4096;
 
+    /// <summary>The smallest block.</summary>
+    public const int Smallest = 32;
+
     /// <summary>From this bit pattern on, a number without its sign is an infinity or no number.</summary>
     public const int NotFinite = 0x7f800000;
 
@@ -21,7 +24,7 @@ internal static unsafe class Blocks
 
     public static void CheckSize(int blockSize)
     {
-        if (blockSize is < 32 or > Unit || !int.IsPow2(blockSize))
+        if (blockSize is < Smallest or > Unit || !int.IsPow2(blockSize))
             throw new ArgumentException($"a block has 32, 64, … or 4096 elements, a power of two; asked for {blockSize}");
     }
 

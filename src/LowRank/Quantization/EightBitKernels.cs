@@ -28,7 +28,7 @@ internal static unsafe class EightBitKernels
             {
                 var scaled = x[i] * factor;
                 int code = first[BitConverter.SingleToUInt32Bits(scaled) >> 16];
-                to[i] = (byte)(scaled > boundaries[code] ? code + 1 : code);
+                to[i] = (byte)(code + (scaled > boundaries[code] ? 1 : 0));
             }
         return absMax;
     }

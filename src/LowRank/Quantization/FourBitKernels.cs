@@ -25,17 +25,7 @@ internal static unsafe class FourBitKernels
     public static int AbsMaxBits(float* x, int count, CpuRung rung)
     {
         var (i, most) = (0, 0);
-        if (rung == CpuRung.Vector512 && count >= 32)
-        {
-            Vector512<int> mask = Vector512.Create(int.MaxValue), first = default, second = default;
-            for (; i + 32 <= count; i += 32)
-            {
-                first = Vector512.Max(first, Vector512.Load((int*)x + i) & mask);
-                second = Vector512.Max(second, Vector512.Load((int*)x + i + 16) & mask);
-            }
-            first = Vector512.Max(first, second);
-            most = Largest(Vector256.Max(first.GetLower(), first.GetUpper()));
-        }
+        if (rung == CpuRung.Vector512) (i, most) = (count - count % 32, AbsMaxBits512(x, count - count % 32));
         else if (rung == CpuRung.Vector256 && count >= 16)
         {
             Vector256<int> mask = Vector256.Create(int.MaxValue), first = default, second = default;
@@ -48,6 +38,19 @@ internal static unsafe class FourBitKernels
         }
         for (; i < count; i++) most = Math.Max(most, ((int*)x)[i] & int.MaxValue);
         return most;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int AbsMaxBits512(float* x, int count)
+    {
+        Vector512<int> mask = Vector512.Create(int.MaxValue), first = default, second = default;
+        for (var i = 0; i < count; i += 32)
+        {
+            first = Vector512.Max(first, Vector512.Load((int*)x + i) & mask);
+            second = Vector512.Max(second, Vector512.Load((int*)x + i + 16) & mask);
+        }
+        first = Vector512.Max(first, second);
+        return Largest(Vector256.Max(first.GetLower(), first.GetUpper()));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -65,21 +68,7 @@ internal static unsafe class FourBitKernels
         fixed (float* boundaries = table.Boundaries)
         fixed (int* order = table.Order)
         {
-            if (rung == CpuRung.Vector512)
-            {
-                Vector512<float> bounds = Vector512.Load(boundaries), middle = Vector512.Create(boundaries[7]), scale = Vector512.Create(factor);
-                Vector512<int> codes = Vector512.Load(order), one = Vector512<int>.One, two = one + one, three = two + one, four = two + two, eight = four + four;
-                for (; i + 16 <= count; i += 16)
-                {
-                    var v = Vector512.Load(x + i) * scale;
-                    var rank = Vector512.ConditionalSelect(Vector512.GreaterThan(v, middle).AsInt32(), eight, default);
-                    rank = Vector512.ConditionalSelect(Vector512.GreaterThan(v, Avx512F.PermuteVar16x32(bounds, rank + three)).AsInt32(), rank + four, rank);
-                    rank = Vector512.ConditionalSelect(Vector512.GreaterThan(v, Avx512F.PermuteVar16x32(bounds, rank + one)).AsInt32(), rank + two, rank);
-                    rank = Vector512.ConditionalSelect(Vector512.GreaterThan(v, Avx512F.PermuteVar16x32(bounds, rank)).AsInt32(), rank + one, rank);
-                    var pairs = Avx512F.PermuteVar16x32(codes, rank).AsUInt64();            // first code below, second above
-                    *(ulong*)(to + i / 2) = Avx512F.ConvertToVector128Byte(pairs << 4 | pairs >>> 32).AsUInt64().ToScalar();
-                }
-            }
+            if (rung == CpuRung.Vector512) i = Quantize512(x, count, factor, to, Vector512.Load(boundaries), Vector512.Load(order));
             else if (rung == CpuRung.Vector256)
             {
                 Vector256<float> low = Vector256.Load(boundaries), high = Vector256.Load(boundaries + 8), middle = Vector256.Create(boundaries[7]), scale = Vector256.Create(factor);
@@ -99,6 +88,48 @@ internal static unsafe class FourBitKernels
             }
         }
         for (; i < count; i += 2) to[i / 2] = (byte)(Code(table, x[i] * factor) << 4 | Code(table, x[i + 1] * factor));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int Quantize512(float* x, int count, float factor, byte* to, Vector512<float> bounds, Vector512<int> codes)
+    {
+        Vector512<float> middle = Vector512.Create(bounds.GetElement(7)), scale = Vector512.Create(factor);
+        Vector512<int> one = Vector512<int>.One, two = Vector512.Create(2), three = Vector512.Create(3), four = Vector512.Create(4), eight = Vector512.Create(8);
+        var i = 0;
+        for (; i + 16 <= count; i += 16)
+        {
+            var v = Vector512.Load(x + i) * scale;
+            var rank = Vector512.GreaterThan(v, middle).AsInt32() & eight;
+            rank = Vector512.ConditionalSelect(Vector512.GreaterThan(v, Avx512F.PermuteVar16x32(bounds, rank + three)).AsInt32(), rank + four, rank);
+            rank = Vector512.ConditionalSelect(Vector512.GreaterThan(v, Avx512F.PermuteVar16x32(bounds, rank + one)).AsInt32(), rank + two, rank);
+            rank = Vector512.ConditionalSelect(Vector512.GreaterThan(v, Avx512F.PermuteVar16x32(bounds, rank)).AsInt32(), rank + one, rank);
+            var pairs = Avx512F.PermuteVar16x32(codes, rank).AsUInt64();                    // first code below, second above
+            *(ulong*)(to + i / 2) = Avx512F.ConvertToVector128Byte(pairs << 4 | pairs >>> 32).AsUInt64().ToScalar();
+        }
+        return i;
+    }
+
+    /// <summary>Codes and scales of whole blocks: each is scaled by 1 / absmax, of which <see cref="Blocks.Floor"/> is the least. False:
+    /// one of the numbers is not finite.</summary>
+    public static bool QuantizeBlocks(FourBitTable table, float* x, int blocks, int size, float* absMax, byte* to, CpuRung rung)
+    {
+        var most = 0;
+        fixed (float* boundaries = table.Boundaries)
+        fixed (int* order = table.Order)
+        {
+            Vector512<float> bounds = rung == CpuRung.Vector512 ? Vector512.Load(boundaries) : default;
+            Vector512<int> codes = rung == CpuRung.Vector512 ? Vector512.Load(order) : default;
+            for (var block = 0; block < blocks; block++, x += size, to += size / 2)
+            {
+                var bits = rung == CpuRung.Vector512 ? AbsMaxBits512(x, size) : AbsMaxBits(x, size, rung);
+                most = Math.Max(most, bits);
+                absMax[block] = BitConverter.Int32BitsToSingle(bits);
+                var factor = 1 / Math.Max(absMax[block], Blocks.Floor);
+                if (rung == CpuRung.Vector512) Quantize512(x, size, factor, to, bounds, codes);
+                else Quantize(table, x, size, factor, to, rung);
+            }
+        }
+        return most < Blocks.NotFinite;
     }
 
     /// <summary>The same for a short last block, which is divided by its absmax in the source's type, as the reference does; an odd count

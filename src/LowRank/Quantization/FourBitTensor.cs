@@ -67,17 +67,18 @@ public sealed unsafe class FourBitTensor : QuantizedTensor
         {
             Blocks.Run(weight, Blocks.Unit, name, (start, count, x) =>
             {
-                for (var i = 0; i < count; i += size)
+                var (whole, rest) = (count / size, count % size);
+                var most = stackalloc float[Blocks.Unit / Blocks.Smallest + 1];
+                if (!FourBitKernels.QuantizeBlocks(table, x, whole, size, most, to + start / 2, FourBitKernels.Best)) return false;
+                if (rest > 0)
                 {
-                    var part = Math.Min(size, count - i);
-                    var bits = FourBitKernels.AbsMaxBits(x + i, part, FourBitKernels.Best);
+                    var last = x + whole * size;
+                    var bits = FourBitKernels.AbsMaxBits(last, rest, FourBitKernels.Best);
                     if (bits >= Blocks.NotFinite) return false;
-                    var most = BitConverter.Int32BitsToSingle(bits);
-                    var block = to + (start + i) / 2;
-                    if (part == size) FourBitKernels.Quantize(table, x + i, part, 1 / Math.Max(most, Blocks.Floor), block, FourBitKernels.Best);
-                    else FourBitKernels.QuantizeShort(table, x + i, part, most = Math.Max(most, Blocks.Floor), type, block);
-                    LowRank.Elements.Write(&most, scale, kept, (start + i) / size, 1);
+                    most[whole] = Math.Max(BitConverter.Int32BitsToSingle(bits), Blocks.Floor);
+                    FourBitKernels.QuantizeShort(table, last, rest, most[whole], type, to + start / 2 + whole * size / 2);
                 }
+                LowRank.Elements.Write(most, scale, kept, start / size, whole + (rest > 0 ? 1 : 0));
                 return true;
             });
         }

@@ -1,6 +1,7 @@
 // The weight's side of LLM.int8() (arXiv 2208.07339, section 2): a scale for each row, code = round(127 w / absmax). The reference takes
 // the weight in float16, and so do these codes.
 using System.Buffers;
+using System.Runtime.Intrinsics;
 using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 using static TorchSharp.torch;
 
@@ -58,8 +59,16 @@ public sealed unsafe record Int8Rows : StorageFormat
     private static float Row(float* x, int count, float absMax, sbyte* to)
     {
         var factor = absMax == 0 ? 0 : 127 / absMax;
-        for (var i = 0; i < count; i++) to[i] = (sbyte)MathF.Round(x[i] * factor);
+        var i = 0;
+        for (; i + 32 <= count; i += 32)
+        {
+            var (a, b, c, d) = (Eight(x + i, factor), Eight(x + i + 8, factor), Eight(x + i + 16, factor), Eight(x + i + 24, factor));
+            Vector256.Narrow(Vector256.Narrow(a, b), Vector256.Narrow(c, d)).Store(to + i);
+        }
+        for (; i < count; i++) to[i] = (sbyte)MathF.Round(x[i] * factor);
         return absMax;
+
+        static Vector256<int> Eight(float* x, float factor) => Vector256.ConvertToInt32(Vector256.Round(Vector256.Load(x) * factor));
     }
 }
 
