@@ -58,7 +58,7 @@ internal static unsafe class FourBitKernels
     {
         var four = Vector128.Max(v.GetLower(), v.GetUpper());
         four = Vector128.Max(four, Vector128.Shuffle(four, Vector128.Create(2, 3, 0, 1)));
-        return Math.Max(four.GetElement(0), four.GetElement(1));
+        return Vector128.Max(four, Vector128.Shuffle(four, Vector128.Create(1, 0, 3, 2))).ToScalar();    // no branch that could go either way
     }
 
     /// <summary>The codes of x[i] · factor for an even count; a count that vectors do not divide ends in scalars.</summary>
