@@ -33,6 +33,8 @@ internal sealed unsafe class BlockScales
     {
         using var plain = absMax;
         var offset = Mean(absMax);
+        if (!float.IsFinite(offset))
+            throw new ArgumentException($"{Blocks.Named(name)} has numbers so large that the mean of its scales is beyond float32; store it without double quantization");
         var codes = empty(absMax.shape, ScalarType.Byte);
         var nested = empty([(absMax.numel() + NestedBlock - 1) / NestedBlock], ScalarType.Float32);
         Int8DynamicTensor.Fill(absMax, NestedBlock, codes, nested, name, offset);

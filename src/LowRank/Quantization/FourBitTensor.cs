@@ -63,6 +63,7 @@ public sealed unsafe class FourBitTensor : QuantizedTensor
         var absMax = empty([(elements + size - 1) / size], kept);
         var to = LowRank.Elements.Bytes(codes);
         var scale = LowRank.Elements.Start(absMax);
+        BlockScales scales;
         try
         {
             Blocks.Run(weight, Blocks.Unit, name, (start, count, x) =>
@@ -81,6 +82,7 @@ public sealed unsafe class FourBitTensor : QuantizedTensor
                 LowRank.Elements.Write(most, scale, kept, start / size, whole + (rest > 0 ? 1 : 0));
                 return true;
             });
+            scales = format.DoubleQuantization ? BlockScales.Double(absMax, name) : BlockScales.Plain(absMax);
         }
         catch
         {
@@ -88,7 +90,7 @@ public sealed unsafe class FourBitTensor : QuantizedTensor
             absMax.Dispose();
             throw;
         }
-        return new(format, weight.shape, weight.dtype, codes, format.DoubleQuantization ? BlockScales.Double(absMax, name) : BlockScales.Plain(absMax));
+        return new(format, weight.shape, type, codes, scales);
     }
 }
 

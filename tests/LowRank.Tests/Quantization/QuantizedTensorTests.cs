@@ -200,6 +200,8 @@ public sealed class QuantizedTensorTests : IDisposable
         Assert.Contains("a matrix's", Refused(() => Int8Rows.Quantize(randn(64))));
         Assert.Contains("a matrix [out, in]", Refused(() => GroupInt4.Quantize(randn(2, 3, 4))));
         Assert.Contains("65504", Refused(() => Int8Rows.Quantize(full([2, 2], 1e5f))));
+        Assert.Contains("without double quantization", Refused(() => Nf4.Quantize(full([1, 640], 3e38f))));
+        Golden.Close(full([1, 640], 3e38f), Nf4.Quantize(full([1, 640], 3e38f), doubleQuantization: false).Dequantize(), 1e-6, "numbers near the end of float32");
         var stored = Nf4.Quantize(weight);
         Assert.Contains("rows from 7 on", Refused(() => stored.DequantizeRows(7, empty(2, 64))));
         Assert.Contains("rows from -1 on", Refused(() => stored.DequantizeRows(-1, empty(2, 64))));

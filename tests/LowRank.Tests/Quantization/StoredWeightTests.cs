@@ -53,8 +53,7 @@ public sealed class StoredWeightTests : IDisposable
         Assert.Equal(["Byte 10240 x 1", "Byte 320", "Float32 2", "Float32 256", "Float32 16"],
             new[] { "q.weight", "q.weight.absmax", "q.weight.nested_absmax", "q.weight.nested_quant_map", "q.weight.quant_map" }.Select(Is));
         var state = JsonNode.Parse(t["q.weight.quant_state.bitsandbytes__nf4"].data<byte>().ToArray())!.AsObject();
-        Assert.Equal(["quant_type", "blocksize", "dtype", "shape", "nested_blocksize", "nested_dtype", "nested_offset"], state.Select(f => f.Key).Order(StringComparer.Ordinal)
-            .Intersect(state.Select(f => f.Key)).OrderBy(k => Array.IndexOf(["quant_type", "blocksize", "dtype", "shape", "nested_blocksize", "nested_dtype", "nested_offset"], k)));
+        Assert.Equal(["blocksize", "dtype", "nested_blocksize", "nested_dtype", "nested_offset", "quant_type", "shape"], state.Select(f => f.Key).Order(StringComparer.Ordinal));
         Assert.Equal("nf4 64 bfloat16 [256,80] 256 float32", $"{state["quant_type"]} {state["blocksize"]} {state["dtype"]} {state["shape"]!.ToJsonString()} {state["nested_blocksize"]} {state["nested_dtype"]}");
     }
 
