@@ -69,6 +69,27 @@ public static unsafe class Runtime
         work.Failure?.Throw();
     }
 
+    /// <summary>The address of a tensor's first element, on whatever device; valid while the tensor is alive.</summary>
+    public static nint DataPointer(TorchSharp.torch.Tensor tensor)
+    {
+        var h = tensor.handle.Acquire();
+        try
+        {
+            nint data;
+            Native.Check(Native.wt_data(h, &data));
+            return data;
+        }
+        finally { tensor.handle.DangerousRelease(); }
+    }
+
+    /// <summary>The <c>cudaStream_t</c> that this thread's work on a CUDA device is queued on; 0 is the default stream.</summary>
+    public static nint CurrentCudaStream(int index = -1)
+    {
+        nint stream;
+        Native.Check(Native.wt_cuda_current_stream(index, &stream));
+        return stream;
+    }
+
     sealed class Work(Action<long, long> body)
     {
         public readonly Action<long, long> Body = body;

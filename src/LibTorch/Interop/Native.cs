@@ -74,6 +74,7 @@ internal static unsafe partial class Native
     [DllImport(Library)] internal static extern int wt_cuda_device_count();
     [DllImport(Library)] internal static extern int wt_cudnn_available();
     [DllImport(Library)] internal static extern int wt_cuda_synchronize(long index);
+    [DllImport(Library)] internal static extern int wt_cuda_current_stream(long index, nint* result);
     [DllImport(Library)] internal static extern int wt_cuda_manual_seed(ulong seed, int all);
 
     [DllImport(Library)] internal static extern void wt_memory_init();

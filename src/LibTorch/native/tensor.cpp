@@ -5,6 +5,8 @@
 #include <c10/core/impl/VirtualGuardImpl.h>
 #include <torch/cuda.h>
 
+#include <dlfcn.h>
+
 namespace {
 thread_local std::string last_message;
 thread_local std::shared_ptr<void> last_managed;
@@ -199,6 +201,22 @@ WT_API int32_t wt_cuda_device_count() {
 WT_API int32_t wt_cudnn_available() { return torch::cuda::cudnn_is_available(); }
 WT_API int wt_cuda_synchronize(int64_t index) {
   return guarded([&] { torch::cuda::synchronize(index); });
+}
+/// The cudaStream_t that this thread's work on a device goes to (null: the default stream). libtorch's portable interface knows a stream by a
+/// number only; the member that turns it into the driver's handle is in libc10_cuda, whose headers want CUDA's. So it is called by its symbol:
+/// `cudaStream_t c10::cuda::CUDAStream::stream() const`, where a CUDAStream is a c10::Stream and nothing else.
+WT_API int wt_cuda_current_stream(int64_t index, void** out) {
+  return guarded([&] {
+    c10::impl::VirtualGuardImpl device(c10::DeviceType::CUDA);
+    auto current = index < 0 ? device.getDevice() : c10::Device(c10::DeviceType::CUDA, static_cast<c10::DeviceIndex>(index));
+    c10::Stream stream = device.getStream(current);
+    static auto native = [] {
+      void* library = dlopen("libc10_cuda.so", RTLD_LAZY | RTLD_NOLOAD);
+      return reinterpret_cast<void* (*)(const c10::Stream*)>(library == nullptr ? nullptr : dlsym(library, "_ZNK3c104cuda10CUDAStream6streamEv"));
+    }();
+    TORCH_CHECK(native != nullptr, "this libtorch's libc10_cuda.so does not export CUDAStream::stream(): its current stream cannot be asked for");
+    *out = native(&stream);
+  });
 }
 WT_API int wt_cuda_manual_seed(uint64_t seed, int32_t all) {
   return guarded([&] { if (all != 0) torch::cuda::manual_seed_all(seed); else torch::cuda::manual_seed(seed); });

@@ -1,0 +1,39 @@
+// One argument of a kernel: a tensor, whose first element's address is passed, or a number, at its own size in the first bytes of eight.
+using System.Runtime.CompilerServices;
+using static TorchSharp.torch;
+
+namespace LowRank;
+
+/// <summary>An argument of a CUDA kernel. Tensors, int, long and float convert to it; the kernel's parameter must be of that type.</summary>
+public readonly struct CudaArgument
+{
+    private CudaArgument(Tensor? tensor, ulong bits) => (Tensor, Bits) = (tensor, bits);
+
+    internal Tensor? Tensor { get; }
+
+    internal ulong Bits { get; }
+
+    /// <summary>A pointer to the tensor's elements.</summary>
+    public static implicit operator CudaArgument(Tensor tensor) => new(tensor, 0);
+
+    /// <summary>An <c>int</c>.</summary>
+    public static implicit operator CudaArgument(int value) => new(null, (uint)value);
+
+    /// <summary>A <c>long long</c>.</summary>
+    public static implicit operator CudaArgument(long value) => new(null, (ulong)value);
+
+    /// <summary>A <c>float</c>.</summary>
+    public static implicit operator CudaArgument(float value) => new(null, Unsafe.BitCast<float, uint>(value));
+
+    /// <summary>The address of a contiguous tensor's first element.</summary>
+    internal static nint Address(Tensor tensor)
+    {
+#if LIBTORCH
+        return LibTorch.Runtime.DataPointer(tensor);
+#else
+        using var flat = tensor.flatten();
+        using var bytes = flat.view(ScalarType.Byte);
+        return bytes.storage<byte>().data_ptr() + (nint)bytes.storage_offset();
+#endif
+    }
+}

@@ -1,0 +1,72 @@
+// The 8-bit AdamW step and DoRA's row norm on a GPU: checks and launches of adamw8.cu and rownorm.cu.
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace LowRank;
+
+/// <summary>Kernels of training steps.</summary>
+public static class CudaSteps
+{
+    private const int Threads = 256, Warps = Threads / 32;
+
+    /// <summary>Values in a block of the 8-bit moments.</summary>
+    public const int MomentBlock = 256;
+
+    /// <summary>One step of AdamW whose moments are 8-bit codes; changes everything but the gradient and the maps.</summary>
+    /// <param name="parameter">n elements, float32, bfloat16 or float16.</param>
+    /// <param name="gradient">As the parameter.</param>
+    /// <param name="first">The first moment: n bytes and [⌈n / 256⌉] float32.</param>
+    /// <param name="second">The second moment.</param>
+    /// <param name="map1">[256] float32, ascending, signed: the first moment's values.</param>
+    /// <param name="map2">[256] float32, ascending, without sign: the second moment's.</param>
+    /// <param name="step">This step's number, from 1.</param>
+    /// <param name="learningRate">The learning rate.</param>
+    /// <param name="beta1">The first moment's decay.</param>
+    /// <param name="beta2">The second moment's decay.</param>
+    /// <param name="epsilon">Added to the root of the second moment.</param>
+    /// <param name="weightDecay">λ: the parameter is multiplied by 1 − learningRate · λ first.</param>
+    public static void AdamW8(Tensor parameter, Tensor gradient, (Tensor Codes, Tensor AbsMax) first, (Tensor Codes, Tensor AbsMax) second, Tensor map1, Tensor map2,
+        long step, double learningRate, double beta1 = 0.9, double beta2 = 0.999, double epsilon = 1e-8, double weightDecay = 0)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(step, 1);
+        var device = CudaQuantization.DeviceOf(parameter, nameof(parameter));
+        var n = parameter.NumberOfElements;
+        var blocks = CudaQuantization.Blocks(n, MomentBlock);
+        CudaQuantization.ExpectFloat(parameter, device, n, nameof(parameter));
+        CudaQuantization.Expect(gradient, device, parameter.dtype, n, nameof(gradient));
+        foreach (var (moment, name) in new[] { (first, nameof(first)), (second, nameof(second)) })
+        {
+            CudaQuantization.Expect(moment.Codes, device, ScalarType.Byte, n, name + "'s codes");
+            CudaQuantization.Expect(moment.AbsMax, device, ScalarType.Float32, blocks, name + "'s absmax");
+        }
+        CudaQuantization.Expect(map1, device, ScalarType.Float32, 256, nameof(map1));
+        CudaQuantization.Expect(map2, device, ScalarType.Float32, 256, nameof(map2));
+
+        var root = Math.Sqrt(1 - Math.Pow(beta2, step));
+        CudaQuantization.Kernel("adamw8", "", parameter, device).Launch(blocks, Threads,
+        [
+            parameter, gradient, first.Codes, second.Codes, first.AbsMax, second.AbsMax, map1, map2, n, (float)beta1, (float)(1 - beta1), (float)beta2, (float)(1 - beta2),
+            (float)(1 - learningRate * weightDecay), (float)(learningRate * root / (1 - Math.Pow(beta1, step))), (float)(epsilon * root),
+        ]);
+    }
+
+    /// <summary>‖W_o + s B_o A‖ of each row from products that are at hand, all float32 (DoRA, arXiv 2402.09353, eq. 5).</summary>
+    /// <param name="squares">[out]: ‖W_o‖².</param>
+    /// <param name="wa">[out, r]: W Aᵀ.</param>
+    /// <param name="b">[out, r].</param>
+    /// <param name="gram">[r, r]: A Aᵀ.</param>
+    /// <param name="scale">s.</param>
+    /// <param name="norm">[out]; written.</param>
+    public static void DoraRowNorm(Tensor squares, Tensor wa, Tensor b, Tensor gram, double scale, Tensor norm)
+    {
+        if (b.dim() != 2) throw new ArgumentException($"b is [{string.Join(", ", b.shape)}]; [out, r] is wanted");
+        var (device, rows, rank) = (CudaQuantization.DeviceOf(b, nameof(b)), (int)b.shape[0], (int)b.shape[1]);
+        CudaQuantization.Expect(b, device, ScalarType.Float32, b.NumberOfElements, nameof(b));
+        CudaQuantization.Expect(wa, device, ScalarType.Float32, b.NumberOfElements, nameof(wa));
+        CudaQuantization.Expect(squares, device, ScalarType.Float32, rows, nameof(squares));
+        CudaQuantization.Expect(norm, device, ScalarType.Float32, rows, nameof(norm));
+        CudaQuantization.Expect(gram, device, ScalarType.Float32, (long)rank * rank, nameof(gram));
+        CudaModule.Load("rownorm.cu", device)["dora_row_norm"].Launch(CudaQuantization.Blocks(rows, Warps), Threads,
+            [squares, wa, b, gram, norm, rows, rank, (float)scale]);
+    }
+}

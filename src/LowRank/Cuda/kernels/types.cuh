@@ -1,0 +1,67 @@
+// What every kernel here includes: the element types and their conversions, 16-byte packs, and sums over a warp.
+// No cuda_fp16.h: NVRTC brings no headers, so a 16-bit number is its bits and the conversions are single PTX instructions (sm_80 on).
+// All arithmetic is float32; a 16-bit result is rounded once, to nearest even.
+#pragma once
+
+typedef unsigned char u8;
+typedef unsigned short u16;
+typedef unsigned int u32;
+typedef long long i64;
+
+struct bf16 { u16 bits; };
+struct fp16 { u16 bits; };
+
+#define DEVICE __device__ __forceinline__
+#define WHOLE_WARP 0xffffffffu
+
+DEVICE float widen(float v) { return v; }
+DEVICE float widen(bf16 v) { return __uint_as_float((u32)v.bits << 16); }
+DEVICE float widen(fp16 v) { float r; asm("cvt.f32.f16 %0, %1;" : "=f"(r) : "h"(v.bits)); return r; }
+
+DEVICE void narrow(float v, float& out) { out = v; }
+DEVICE void narrow(float v, bf16& out) { asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(out.bits) : "f"(v)); }
+DEVICE void narrow(float v, fp16& out) { asm("cvt.rn.f16.f32 %0, %1;" : "=h"(out.bits) : "f"(v)); }
+
+// What one thread loads or stores at once: 4 floats, or 8 numbers of 16 bits.
+template <typename T> struct __align__(16) Pack {
+  enum : int { Count = 16 / sizeof(T) };
+  T v[Count];
+};
+
+// Every lane gets the sum, or the largest, of what the lanes hold.
+DEVICE float warp_sum(float v) {
+  for (int lane = 16; lane > 0; lane >>= 1) v += __shfl_xor_sync(WHOLE_WARP, v, lane);
+  return v;
+}
+DEVICE float warp_max(float v) {
+  for (int lane = 16; lane > 0; lane >>= 1) v = fmaxf(v, __shfl_xor_sync(WHOLE_WARP, v, lane));
+  return v;
+}
+
+// How a block's values are scaled before their codes are looked up: a full block multiplies by 1 / absmax, a short last block
+// divides; the floor 1e-38 keeps a block of zeros finite. The two may differ by one unit in the last place, and so does the code.
+struct BlockScale {
+  float absmax;
+  float inverse;
+  bool full;
+  DEVICE BlockScale(float largest, bool is_full) : full(is_full) {
+    absmax = is_full ? largest : fmaxf(largest, 1e-38f);             // what is stored
+    inverse = __fdiv_rn(1.0f, fmaxf(largest, 1e-38f));
+  }
+  DEVICE float operator()(float v) const { return full ? __fmul_rn(v, inverse) : __fdiv_rn(v, absmax); }
+};
+
+// The place of the nearest of `Count` (a power of two) ascending values, the lower one on a tie: how many midpoints lie below v.
+// midpoints [Count - 1], between neighbours, in float32.
+template <int Count> DEVICE int nearest(const float* midpoints, float v) {
+  int place = 0;
+#pragma unroll
+  for (int step = Count / 2; step > 0; step >>= 1)
+    if (v > midpoints[place + step - 1]) place += step;
+  return place;
+}
+
+// Fills midpoints [count - 1] in shared memory from ascending values [count]; the caller synchronizes.
+DEVICE void fill_midpoints(const float* values, float* midpoints, int count) {
+  for (int i = threadIdx.x; i < count - 1; i += blockDim.x) midpoints[i] = __fmul_rn(__fadd_rn(values[i], values[i + 1]), 0.5f);
+}
