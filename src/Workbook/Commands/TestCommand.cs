@@ -13,6 +13,7 @@ namespace Workbook.Commands;
 internal static class TestCommand
 {
     private static readonly TimeSpan SuiteLimit = TimeSpan.FromMinutes(30);
+    private static readonly TimeSpan NvrtcLimit = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan NotebookLimit = TimeSpan.FromMinutes(10);
 
     public static Command Create()
@@ -37,6 +38,7 @@ internal static class TestCommand
             output.WriteLine(log.Trim());
             return Close(output, [new SuiteResult("build", 0, 1, 0, [], TimeSpan.Zero)]);
         }
+        await FetchNvrtcAsync(root, output, cancel);
         foreach (string assembly in TestAssemblies(root))
             Add(await TestSuite.RunAsync(assembly, filter, SuiteLimit, cancel));
         if (notebooks && Directory.Exists(Path.Combine(root, "notebooks")))
@@ -59,6 +61,17 @@ internal static class TestCommand
             foreach (string failure in result.Failures)
                 output.WriteLine("\n" + failure + "\n");
         }
+    }
+
+    /// <summary>The compiler of the CUDA kernels, which their tests need; where it can't be had, one line says why and those tests are skipped.</summary>
+    private static async Task FetchNvrtcAsync(string root, TextWriter output, CancellationToken cancel)
+    {
+        string script = Path.Combine(root, "tests", "nvrtc.sh");
+        if (!OperatingSystem.IsLinux() || !File.Exists(script))
+            return;
+        var (code, log) = await ChildProcess.RunAsync("bash", [script], root, NvrtcLimit, cancel);
+        if (code != 0)
+            output.WriteLine(log.Trim());
     }
 
     /// <summary>The assemblies that the build left for the projects in tests/ that are suites.</summary>
