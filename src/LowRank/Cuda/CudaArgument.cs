@@ -7,23 +7,25 @@ namespace LowRank;
 /// <summary>An argument of a CUDA kernel. Tensors, int, long and float convert to it; the kernel's parameter must be of that type.</summary>
 public readonly struct CudaArgument
 {
-    private CudaArgument(Tensor? tensor, ulong bits) => (Tensor, Bits) = (tensor, bits);
+    private CudaArgument(Tensor? tensor, ulong bits, bool isFloat = false) => (Tensor, Bits, IsFloat) = (tensor, bits, isFloat);
 
     internal Tensor? Tensor { get; }
 
     internal ulong Bits { get; }
 
+    internal bool IsFloat { get; }
+
     /// <summary>A pointer to the tensor's elements.</summary>
     public static implicit operator CudaArgument(Tensor tensor) => new(tensor, 0);
 
     /// <summary>An <c>int</c>.</summary>
-    public static implicit operator CudaArgument(int value) => new(null, (uint)value);
+    public static implicit operator CudaArgument(int value) => new(null, unchecked((uint)value));
 
     /// <summary>A <c>long long</c>.</summary>
-    public static implicit operator CudaArgument(long value) => new(null, (ulong)value);
+    public static implicit operator CudaArgument(long value) => new(null, unchecked((ulong)value));
 
     /// <summary>A <c>float</c>.</summary>
-    public static implicit operator CudaArgument(float value) => new(null, Unsafe.BitCast<float, uint>(value));
+    public static implicit operator CudaArgument(float value) => new(null, Unsafe.BitCast<float, uint>(value), isFloat: true);
 
     /// <summary>The address of a contiguous tensor's first element.</summary>
     internal static nint Address(Tensor tensor)

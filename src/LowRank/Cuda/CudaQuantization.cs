@@ -1,6 +1,5 @@
 // Blockwise storage on a GPU: checks, the choice of a kernel, the launch. The contracts are those of kernels/*.cu, the rules of rounding too.
 // Everything is checked before anything is queued. Nothing here waits for the GPU.
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace LowRank;
@@ -8,7 +7,7 @@ namespace LowRank;
 /// <summary>4-bit and 8-bit blockwise storage by CUDA kernels.</summary>
 public static class CudaQuantization
 {
-    private const int Threads = 256, Warps = Threads / 32;
+    private const int Warps = KernelLaunch.Threads / 32;
 
     /// <summary>Most tokens that <see cref="Multiply4"/> takes.</summary>
     public const int MaxTokens = 8;
@@ -20,14 +19,16 @@ public static class CudaQuantization
     /// <param name="blockSize">A power of two from 32 to 4096.</param>
     /// <param name="output">n elements, float32, bfloat16 or float16; written.</param>
     /// <param name="rung">Which kernel; memory that is not aligned to 16 bytes always takes the first.</param>
-    public static void Dequantize4(Tensor packed, Tensor absmax, Tensor table, int blockSize, Tensor output, CudaRung rung = CudaRung.Final)
+    public static void Dequantize4(Tensor packed, Tensor absmax, Tensor table, int blockSize, Tensor output, CudaRung rung = CudaRung.Final) =>
+        PlanDequantize4(packed, absmax, table, blockSize, output, rung).Run();
+
+    internal static KernelLaunch PlanDequantize4(Tensor packed, Tensor absmax, Tensor table, int blockSize, Tensor output, CudaRung rung)
     {
         var (device, n, shift) = Check4(packed, absmax, blockSize, output, nameof(output));
         Expect(table, device, ScalarType.Float32, 16, nameof(table));
-        if (n == 0) return;
         if (!Aligned(packed, output)) rung = CudaRung.Naive;
         var perThread = rung == CudaRung.Naive ? 1 : 16 / output.ElementSize * (rung == CudaRung.Final ? 4 : 1);
-        Kernel("dequantize4", Infix(rung), output, device).Launch(Blocks(n, Threads * perThread), Threads, [packed, absmax, table, output, n, shift]);
+        return new("dequantize4.cu", "dequantize4" + Infix(rung) + TypeName(output), device, Blocks(n, KernelLaunch.Threads * perThread), [packed, absmax, table, output, n, shift]);
     }
 
     /// <summary>The codes and absmax of x; see <see cref="Dequantize4"/> for the shapes.</summary>
@@ -37,12 +38,15 @@ public static class CudaQuantization
     /// <param name="blockSize">A power of two from 32 to 4096.</param>
     /// <param name="packed">Written.</param>
     /// <param name="absmax">Written.</param>
-    public static void Quantize4(Tensor x, Tensor sorted, Tensor codes, int blockSize, Tensor packed, Tensor absmax)
+    public static void Quantize4(Tensor x, Tensor sorted, Tensor codes, int blockSize, Tensor packed, Tensor absmax) =>
+        PlanQuantize4(x, sorted, codes, blockSize, packed, absmax).Run();
+
+    internal static KernelLaunch PlanQuantize4(Tensor x, Tensor sorted, Tensor codes, int blockSize, Tensor packed, Tensor absmax)
     {
         var (device, n, shift) = Check4(packed, absmax, blockSize, x, nameof(x));
         Expect(sorted, device, ScalarType.Float32, 16, nameof(sorted));
         Expect(codes, device, ScalarType.Byte, 16, nameof(codes));
-        Kernel("quantize4", "", x, device).Launch(Blocks(Blocks(n, blockSize), Warps), Threads, [x, sorted, codes, packed, absmax, n, shift]);
+        return new("quantize4.cu", "quantize4" + TypeName(x), device, Blocks(Blocks(n, blockSize), Warps), [x, sorted, codes, packed, absmax, n, shift]);
     }
 
     /// <summary>y = x Wᵀ for a few tokens, W staying in 4 bits; sums in float32.</summary>
@@ -53,7 +57,10 @@ public static class CudaQuantization
     /// <param name="blockSize">A power of two from 32 to 4096.</param>
     /// <param name="y">[tokens, out], x's type; written.</param>
     /// <param name="rung">Which kernel; an <c>in</c> that 32 does not divide, or memory not aligned to 16 bytes, always takes the first.</param>
-    public static void Multiply4(Tensor x, Tensor packed, Tensor absmax, Tensor table, int blockSize, Tensor y, CudaRung rung = CudaRung.Final)
+    public static void Multiply4(Tensor x, Tensor packed, Tensor absmax, Tensor table, int blockSize, Tensor y, CudaRung rung = CudaRung.Final) =>
+        PlanMultiply4(x, packed, absmax, table, blockSize, y, rung).Run();
+
+    internal static KernelLaunch PlanMultiply4(Tensor x, Tensor packed, Tensor absmax, Tensor table, int blockSize, Tensor y, CudaRung rung)
     {
         if (x.dim() != 2 || y.dim() != 2 || x.shape[0] != y.shape[0] || x.dtype != y.dtype)
             throw new ArgumentException($"x [tokens, in] and y [tokens, out] of one type are wanted; they are {Describe(x)} and {Describe(y)}");
@@ -61,7 +68,7 @@ public static class CudaQuantization
         if (tokens is < 1 or > MaxTokens)
             throw new ArgumentException($"x has {tokens} tokens; this product takes 1 to {MaxTokens}: for more, dequantize and multiply");
         if (inFeatures > int.MaxValue || outFeatures > int.MaxValue) throw new ArgumentException($"W [{outFeatures}, {inFeatures}] is too large");
-        var device = DeviceOf(x, nameof(x));
+        var device = x.device;
         var shift = Shift(blockSize);
         ExpectFloat(x, device, tokens * inFeatures, nameof(x));
         ExpectFloat(y, device, tokens * outFeatures, nameof(y));
@@ -70,12 +77,9 @@ public static class CudaQuantization
         if (inFeatures % 32 != 0 || !Aligned(packed, x)) rung = CudaRung.Naive;
         var (i, o) = ((int)inFeatures, (int)outFeatures);
         if (rung != CudaRung.Final)
-            Kernel("matvec4", Infix(rung), x, device).Launch(Blocks(o, Warps), Threads, [x, packed, absmax, table, y, i, o, shift], gridY: (int)tokens);
-        else
-        {
-            var compiled = System.Numerics.BitOperations.RoundUpToPowerOf2((uint)tokens);
-            Kernel("matvec4", "", x, device, $"_t{compiled}").Launch(Blocks(o, 2 * Warps), Threads, [x, packed, absmax, table, y, (int)tokens, i, o, shift]);
-        }
+            return new("matvec4.cu", "matvec4" + Infix(rung) + TypeName(x), device, Blocks(o, Warps), [x, packed, absmax, table, y, i, o, shift], (int)tokens);
+        var compiled = System.Numerics.BitOperations.RoundUpToPowerOf2((uint)tokens);
+        return new("matvec4.cu", $"matvec4{TypeName(x)}_t{compiled}", device, Blocks(o, 2 * Warps), [x, packed, absmax, table, y, (int)tokens, i, o, shift]);
     }
 
     /// <summary>codes[e] = the place in <paramref name="map"/> nearest to (x[e] − offset) / absmax of its block.</summary>
@@ -85,30 +89,36 @@ public static class CudaQuantization
     /// <param name="blockSize">A power of two from 32 to 4096.</param>
     /// <param name="codes">n bytes; written.</param>
     /// <param name="absmax">[⌈n / blockSize⌉] float32; written.</param>
-    public static void Quantize8(Tensor x, Tensor map, Tensor offset, int blockSize, Tensor codes, Tensor absmax)
+    public static void Quantize8(Tensor x, Tensor map, Tensor offset, int blockSize, Tensor codes, Tensor absmax) =>
+        PlanQuantize8(x, map, offset, blockSize, codes, absmax).Run();
+
+    internal static KernelLaunch PlanQuantize8(Tensor x, Tensor map, Tensor offset, int blockSize, Tensor codes, Tensor absmax)
     {
         var (device, n, shift) = Check8(codes, absmax, map, offset, blockSize, x, nameof(x));
-        Kernel("quantize8", "", x, device).Launch(Blocks(Blocks(n, blockSize), Warps), Threads, [x, map, offset, codes, absmax, n, shift]);
+        return new("blockwise8.cu", "quantize8" + TypeName(x), device, Blocks(Blocks(n, blockSize), Warps), [x, map, offset, codes, absmax, n, shift]);
     }
 
     /// <summary>out[e] = map[codes[e]] · absmax[e / blockSize] + offset; see <see cref="Quantize8"/>.</summary>
-    public static void Dequantize8(Tensor codes, Tensor absmax, Tensor map, Tensor offset, int blockSize, Tensor output)
+    public static void Dequantize8(Tensor codes, Tensor absmax, Tensor map, Tensor offset, int blockSize, Tensor output) =>
+        PlanDequantize8(codes, absmax, map, offset, blockSize, output).Run();
+
+    internal static KernelLaunch PlanDequantize8(Tensor codes, Tensor absmax, Tensor map, Tensor offset, int blockSize, Tensor output)
     {
         var (device, n, shift) = Check8(codes, absmax, map, offset, blockSize, output, nameof(output));
-        Kernel("dequantize8", "", output, device).Launch(Blocks(n, Threads), Threads, [codes, absmax, map, offset, output, n, shift]);
+        return new("blockwise8.cu", "dequantize8" + TypeName(output), device, Blocks(n, KernelLaunch.Threads), [codes, absmax, map, offset, output, n, shift]);
     }
 
-    private static (int Device, long Count, int Shift) Check4(Tensor packed, Tensor absmax, int blockSize, Tensor numbers, string name)
+    private static (Device Device, long Count, int Shift) Check4(Tensor packed, Tensor absmax, int blockSize, Tensor numbers, string name)
     {
-        var (device, n, shift) = (DeviceOf(numbers, name), numbers.NumberOfElements, Shift(blockSize));
+        var (device, n, shift) = (numbers.device, numbers.NumberOfElements, Shift(blockSize));
         ExpectFloat(numbers, device, n, name);
         ExpectStorage(packed, absmax, device, n, blockSize);
         return (device, n, shift);
     }
 
-    private static (int Device, long Count, int Shift) Check8(Tensor codes, Tensor absmax, Tensor map, Tensor offset, int blockSize, Tensor numbers, string name)
+    private static (Device Device, long Count, int Shift) Check8(Tensor codes, Tensor absmax, Tensor map, Tensor offset, int blockSize, Tensor numbers, string name)
     {
-        var (device, n, shift) = (DeviceOf(numbers, name), numbers.NumberOfElements, Shift(blockSize));
+        var (device, n, shift) = (numbers.device, numbers.NumberOfElements, Shift(blockSize));
         ExpectFloat(numbers, device, n, name);
         Expect(codes, device, ScalarType.Byte, n, nameof(codes));
         Expect(absmax, device, ScalarType.Float32, Blocks(n, blockSize), nameof(absmax));
@@ -117,33 +127,27 @@ public static class CudaQuantization
         return (device, n, shift);
     }
 
-    private static void ExpectStorage(Tensor packed, Tensor absmax, int device, long n, int blockSize)
+    private static void ExpectStorage(Tensor packed, Tensor absmax, Device device, long n, int blockSize)
     {
         Expect(packed, device, ScalarType.Byte, Blocks(n, 2), nameof(packed));
         Expect(absmax, device, ScalarType.Float32, Blocks(n, blockSize), nameof(absmax));
     }
 
-    internal static int DeviceOf(Tensor tensor, string name) => tensor.device_type == DeviceType.CUDA ? tensor.device_index
-        : throw new ArgumentException($"{name} is on {tensor.device}; this is a kernel for CUDA tensors");
-
-    internal static void Expect(Tensor tensor, int device, ScalarType type, long count, string name)
+    internal static void Expect(Tensor tensor, Device device, ScalarType type, long count, string name)
     {
         if (tensor.dtype != type || tensor.NumberOfElements != count)
             throw new ArgumentException($"{name} is {Describe(tensor)}; {count} elements of {type} are wanted");
-        if (tensor.device_type != DeviceType.CUDA || tensor.device_index != device)
-            throw new ArgumentException($"{name} is on {tensor.device}, the others on cuda:{device}");
+        if (tensor.device_type != device.type || tensor.device_index != device.index)
+            throw new ArgumentException($"{name} is on {tensor.device}, the others on {device}");
         if (!tensor.is_contiguous()) throw new ArgumentException($"{name} is not contiguous; call .contiguous() first");
     }
 
-    internal static void ExpectFloat(Tensor tensor, int device, long count, string name)
+    internal static void ExpectFloat(Tensor tensor, Device device, long count, string name)
     {
         if (tensor.dtype is not (ScalarType.Float32 or ScalarType.BFloat16 or ScalarType.Float16))
             throw new ArgumentException($"{name} is {tensor.dtype}; float32, bfloat16 and float16 have kernels");
         Expect(tensor, device, tensor.dtype, count, name);
     }
-
-    internal static CudaKernel Kernel(string name, string infix, Tensor typed, int device, string suffix = "") =>
-        CudaModule.Load(name is "quantize8" or "dequantize8" ? "blockwise8.cu" : name + ".cu", device)[name + infix + TypeName(typed.dtype) + suffix];
 
     internal static long Blocks(long count, long size) => (count + size - 1) / size;
 
@@ -151,7 +155,7 @@ public static class CudaQuantization
     internal static int Shift(int blockSize) => blockSize is >= 32 and <= 4096 && int.IsPow2(blockSize) ? int.Log2(blockSize)
         : throw new ArgumentOutOfRangeException(nameof(blockSize), blockSize, "a block is 32, 64, 128, …, 4096 elements");
 
-    private static string TypeName(ScalarType type) => type switch { ScalarType.Float32 => "_f32", ScalarType.BFloat16 => "_bf16", _ => "_fp16" };
+    internal static string TypeName(Tensor tensor) => tensor.dtype switch { ScalarType.Float32 => "_f32", ScalarType.BFloat16 => "_bf16", _ => "_fp16" };
 
     private static string Infix(CudaRung rung) => rung switch { CudaRung.Naive => "_naive", CudaRung.Vector => "_vector", CudaRung.SharedTable => "_shared", _ => "" };
 

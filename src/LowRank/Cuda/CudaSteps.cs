@@ -1,5 +1,4 @@
 // The 8-bit AdamW step and DoRA's row norm on a GPU: checks and launches of adamw8.cu and rownorm.cu.
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace LowRank;
@@ -7,8 +6,6 @@ namespace LowRank;
 /// <summary>Kernels of training steps.</summary>
 public static class CudaSteps
 {
-    private const int Threads = 256, Warps = Threads / 32;
-
     /// <summary>Values in a block of the 8-bit moments.</summary>
     public const int MomentBlock = 256;
 
@@ -26,10 +23,14 @@ public static class CudaSteps
     /// <param name="epsilon">Added to the root of the second moment.</param>
     /// <param name="weightDecay">λ: the parameter is multiplied by 1 − learningRate · λ first.</param>
     public static void AdamW8(Tensor parameter, Tensor gradient, (Tensor Codes, Tensor AbsMax) first, (Tensor Codes, Tensor AbsMax) second, Tensor map1, Tensor map2,
-        long step, double learningRate, double beta1 = 0.9, double beta2 = 0.999, double epsilon = 1e-8, double weightDecay = 0)
+        long step, double learningRate, double beta1 = 0.9, double beta2 = 0.999, double epsilon = 1e-8, double weightDecay = 0) =>
+        PlanAdamW8(parameter, gradient, first, second, map1, map2, step, learningRate, beta1, beta2, epsilon, weightDecay).Run();
+
+    internal static KernelLaunch PlanAdamW8(Tensor parameter, Tensor gradient, (Tensor Codes, Tensor AbsMax) first, (Tensor Codes, Tensor AbsMax) second, Tensor map1, Tensor map2,
+        long step, double learningRate, double beta1, double beta2, double epsilon, double weightDecay)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(step, 1);
-        var device = CudaQuantization.DeviceOf(parameter, nameof(parameter));
+        var device = parameter.device;
         var n = parameter.NumberOfElements;
         var blocks = CudaQuantization.Blocks(n, MomentBlock);
         CudaQuantization.ExpectFloat(parameter, device, n, nameof(parameter));
@@ -43,7 +44,7 @@ public static class CudaSteps
         CudaQuantization.Expect(map2, device, ScalarType.Float32, 256, nameof(map2));
 
         var root = Math.Sqrt(1 - Math.Pow(beta2, step));
-        CudaQuantization.Kernel("adamw8", "", parameter, device).Launch(blocks, Threads,
+        return new("adamw8.cu", "adamw8" + CudaQuantization.TypeName(parameter), device, blocks,
         [
             parameter, gradient, first.Codes, second.Codes, first.AbsMax, second.AbsMax, map1, map2, n, (float)beta1, (float)(1 - beta1), (float)beta2, (float)(1 - beta2),
             (float)(1 - learningRate * weightDecay), (float)(learningRate * root / (1 - Math.Pow(beta1, step))), (float)(epsilon * root),
@@ -57,16 +58,18 @@ public static class CudaSteps
     /// <param name="gram">[r, r]: A Aᵀ.</param>
     /// <param name="scale">s.</param>
     /// <param name="norm">[out]; written.</param>
-    public static void DoraRowNorm(Tensor squares, Tensor wa, Tensor b, Tensor gram, double scale, Tensor norm)
+    public static void DoraRowNorm(Tensor squares, Tensor wa, Tensor b, Tensor gram, double scale, Tensor norm) =>
+        PlanDoraRowNorm(squares, wa, b, gram, scale, norm).Run();
+
+    internal static KernelLaunch PlanDoraRowNorm(Tensor squares, Tensor wa, Tensor b, Tensor gram, double scale, Tensor norm)
     {
         if (b.dim() != 2) throw new ArgumentException($"b is [{string.Join(", ", b.shape)}]; [out, r] is wanted");
-        var (device, rows, rank) = (CudaQuantization.DeviceOf(b, nameof(b)), (int)b.shape[0], (int)b.shape[1]);
+        var (device, rows, rank) = (b.device, (int)b.shape[0], (int)b.shape[1]);
         CudaQuantization.Expect(b, device, ScalarType.Float32, b.NumberOfElements, nameof(b));
         CudaQuantization.Expect(wa, device, ScalarType.Float32, b.NumberOfElements, nameof(wa));
         CudaQuantization.Expect(squares, device, ScalarType.Float32, rows, nameof(squares));
         CudaQuantization.Expect(norm, device, ScalarType.Float32, rows, nameof(norm));
         CudaQuantization.Expect(gram, device, ScalarType.Float32, (long)rank * rank, nameof(gram));
-        CudaModule.Load("rownorm.cu", device)["dora_row_norm"].Launch(CudaQuantization.Blocks(rows, Warps), Threads,
-            [squares, wa, b, gram, norm, rows, rank, (float)scale]);
+        return new("rownorm.cu", "dora_row_norm", device, CudaQuantization.Blocks(rows, KernelLaunch.Threads / 32), [squares, wa, b, gram, norm, rows, rank, (float)scale]);
     }
 }

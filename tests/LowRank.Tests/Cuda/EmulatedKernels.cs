@@ -2,9 +2,7 @@
 // conversions that are PTX instructions.
 using System.Collections.Concurrent;
 using System.Diagnostics;
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using static TorchSharp.torch;
 
 namespace LowRank.Tests.Cuda;
 
@@ -41,31 +39,30 @@ internal sealed unsafe class EmulatedKernels
         library = NativeLibrary.Load(output);                // stays loaded; the file may go
     }
 
-    public static EmulatedKernels Of(string source) => Compiled.GetOrAdd(source, name => new(name));
+    /// <summary>Runs a kernel to its end: tensors must be on the CPU.</summary>
+    public static void Run(KernelLaunch call)
+    {
+        Assert.Contains(call.Kernel, KernelNames.In(call.Source));
+        Compiled.GetOrAdd(call.Source, name => new(name)).Launch(call);
+    }
 
-    /// <summary>Runs a kernel to its end: tensors must be on the CPU and contiguous.</summary>
-    public void Launch(string kernel, long grid, long gridY, params object[] arguments)
+    private void Launch(KernelLaunch call)
     {
         var (integers, floats) = (new long[10], new float[8]);
         var (i, f) = (0, 0);
-        foreach (var argument in arguments)
+        foreach (var argument in call.Arguments)
         {
-            switch (argument)
-            {
-                case Tensor tensor: integers[i++] = (nint)Unsafe.AsPointer(ref MemoryMarshal.GetReference(tensor.bytes)); break;
-                case int number: integers[i++] = number; break;
-                case long number: integers[i++] = number; break;
-                case float number: floats[f++] = number; break;
-                default: throw new ArgumentException($"{argument.GetType()}");
-            }
+            if (argument.Tensor is { } tensor) integers[i++] = CudaArgument.Address(tensor);
+            else if (argument.IsFloat) floats[f++] = BitConverter.UInt32BitsToSingle((uint)argument.Bits);
+            else integers[i++] = (long)argument.Bits;
         }
         var emulate = (delegate* unmanaged<nint, uint, uint, uint, long*, float*, int>)NativeLibrary.GetExport(library, "emulate");
         fixed (long* firstInteger = integers)
         fixed (float* firstFloat = floats)
         {
-            var stuck = emulate(NativeLibrary.GetExport(library, kernel), (uint)grid, (uint)gridY, 256, firstInteger, firstFloat);
-            Assert.True(stuck == 0, $"{kernel}: a barrier that not every thread reaches");
+            var stuck = emulate(NativeLibrary.GetExport(library, call.Kernel), (uint)call.Grid, (uint)call.GridY, KernelLaunch.Threads, firstInteger, firstFloat);
+            Assert.True(stuck == 0, $"{call.Kernel}: a barrier that not every thread reaches");
         }
-        GC.KeepAlive(arguments);
+        GC.KeepAlive(call);
     }
 }
