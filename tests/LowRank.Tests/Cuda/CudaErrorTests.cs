@@ -1,0 +1,73 @@
+// What the CUDA side says when it is asked for something it can't do. Nothing here needs a GPU, and most of it must not find one.
+using System.Runtime.InteropServices;
+using static TorchSharp.torch;
+
+namespace LowRank.Tests.Cuda;
+
+public sealed class CudaErrorTests : IDisposable
+{
+    private readonly TorchSharp.DisposeScope scope = NewDisposeScope();
+
+    public void Dispose() => scope.Dispose();
+
+    private static Tensor Bytes(long count) => zeros(count, dtype: ScalarType.Byte);
+
+    private static string Refused(Action action) => Assert.ThrowsAny<ArgumentException>(action).Message;
+
+    [Fact]
+    public void TensorsOfTheCpuAreRefusedBeforeAnythingIsLoaded() =>
+        Assert.Contains("dequantize4_f32 is a kernel for CUDA tensors; these are on cpu", Refused(() => CudaQuantization.Dequantize4(Bytes(64), zeros(2), zeros(16), 64, zeros(128))));
+
+    [Fact]
+    public void ShapesTypesAndBlocksAreChecked()
+    {
+        var (packed, absmax, table, output) = (Bytes(64), zeros(2), zeros(16), zeros(128));
+        Assert.Contains("packed is [63] Byte; 64 elements", Refused(() => CudaQuantization.Dequantize4(Bytes(63), absmax, table, 64, output)));
+        Assert.Contains("absmax is [3] Float32; 2 elements", Refused(() => CudaQuantization.Dequantize4(packed, zeros(3), table, 64, output)));
+        Assert.Contains("table is [16] Float64", Refused(() => CudaQuantization.Dequantize4(packed, absmax, zeros(16, dtype: ScalarType.Float64), 64, output)));
+        Assert.Contains("output is Float64; float32, bfloat16 and float16", Refused(() => CudaQuantization.Dequantize4(packed, absmax, table, 64, output.to(ScalarType.Float64))));
+        Assert.Contains("output is not contiguous", Refused(() => CudaQuantization.Dequantize4(packed, absmax, table, 64, zeros(16, 8).t())));
+        Assert.Contains("table is on meta, the others on cpu", Refused(() => CudaQuantization.Dequantize4(packed, absmax, table.to(META), 64, output)));
+        foreach (var block in new[] { 0, 16, 65, 8192, -64 })
+            Assert.Contains("32, 64, 128", Refused(() => CudaQuantization.Dequantize4(packed, absmax, table, block, output)));
+        Assert.Contains("9 tokens", Refused(() => CudaQuantization.Multiply4(zeros(9, 32), packed, absmax, table, 64, zeros(9, 4))));
+        Assert.Contains("of one type", Refused(() => CudaQuantization.Multiply4(zeros(1, 32), packed, absmax, table, 64, zeros(2, 4))));
+        Assert.Contains("map is [16]", Refused(() => CudaQuantization.Quantize8(output, table, zeros(1), 64, Bytes(128), absmax)));
+        Assert.Contains("gram is [3]", Refused(() => CudaSteps.DoraRowNorm(zeros(2), zeros(2, 3), zeros(2, 3), zeros(3), 1, zeros(2))));
+        Assert.Contains("second's absmax", Refused(() => CudaSteps.AdamW8(zeros(8), zeros(8), (Bytes(8), zeros(1)), (Bytes(8), zeros(2)), zeros(256), zeros(256), 1, 0.1)));
+    }
+
+    [Fact]
+    public void WithoutADriverASentenceSaysSo()
+    {
+        if (NativeLibrary.TryLoad("libcuda.so.1", out _)) Assert.Skip("this machine has NVIDIA's driver");
+        var error = Assert.Throws<NotSupportedException>(() => CudaModule.Load("rownorm.cu", 0));
+        Assert.Contains("libcuda.so.1 is not on this machine; CUDA kernels need a machine with an NVIDIA GPU and its driver", error.Message);
+    }
+
+    [Fact]
+    public void ASourceThatIsNotThereHasNeighbours() =>
+        Assert.Contains("nearest: dequantize4.cu", Refused(() => CudaSource.Of("dequantise4.cu")));
+
+    [Fact]
+    public void EverySourceOpensWithItsContract()
+    {
+        Assert.Equal(["adamw8.cu", "blockwise8.cu", "dequantize4.cu", "matvec4.cu", "quantize4.cu", "rownorm.cu"], CudaSource.Names);
+        Assert.All(CudaSource.Names, name =>
+        {
+            var text = CudaSource.Of(name).Text;
+            Assert.StartsWith("// ", text);
+            Assert.Contains("Launch: 256 threads", text);
+            Assert.NotEmpty(KernelNames.In(name));
+        });
+    }
+
+#if LIBTORCH
+    [Fact]
+    public void WithoutCudaInLibtorchThereIsNoStream()
+    {
+        if (cuda.is_available()) Assert.Equal(0, LibTorch.Runtime.CurrentCudaStream());
+        else Assert.NotEmpty(Assert.ThrowsAny<Exception>(() => LibTorch.Runtime.CurrentCudaStream()).Message);
+    }
+#endif
+}

@@ -1,0 +1,76 @@
+// The kernels of training steps, run on the CPU from their own text: 8-bit AdamW against its fixture, DoRA's row norm against its definition.
+using static TorchSharp.torch;
+
+namespace LowRank.Tests.Cuda;
+
+public sealed class StepKernelTests : IDisposable
+{
+    private readonly TorchSharp.DisposeScope scope = NewDisposeScope();
+
+    public void Dispose() => scope.Dispose();
+
+    [Fact]
+    public void AdamWInEightBits()
+    {
+        var file = Golden.PathOf("optim/adamw8bit_blockwise.safetensors");
+        Assert.SkipUnless(File.Exists(file), $"{file} is not among the fixtures");
+        var golden = SafeTensors.Load(file);
+        var steps = Enumerable.Range(0, 1000).TakeWhile(step => golden.ContainsKey($"step{step}.grad")).ToList();
+        Assert.True(steps.Count > 1);
+        var parameter = golden["start"].clone();
+        var (map1, map2) = (golden["qmap1"], golden["qmap2"]);
+        var (codes1, absmax1) = (zeros_like(golden["step0.state1"]), zeros_like(golden["step0.absmax1"]));
+        var (codes2, absmax2) = (zeros_like(golden["step0.state2"]), zeros_like(golden["step0.absmax2"]));
+        foreach (var step in steps)
+        {
+            EmulatedKernels.Run(CudaSteps.PlanAdamW8(parameter, golden[$"step{step}.grad"], (codes1, absmax1), (codes2, absmax2), map1, map2,
+                step + 1, learningRate: 0.01, beta1: 0.9, beta2: 0.995, epsilon: 1e-8, weightDecay: 0.02));
+            Golden.Close(golden[$"step{step}.param"], parameter, 2e-7, $"the parameter after step {step}");
+            Golden.Close(golden[$"step{step}.absmax1"], absmax1, 2e-7, $"the first moment's absmax after step {step}");
+            Golden.Close(golden[$"step{step}.absmax2"], absmax2, 2e-7, $"the second moment's absmax after step {step}");
+            // A moment that lies within a rounding of a midpoint may go to either neighbour.
+            foreach (var (expected, actual) in new[] { (golden[$"step{step}.state1"], codes1), (golden[$"step{step}.state2"], codes2) })
+            {
+                var distance = expected.to(ScalarType.Int32).sub(actual.to(ScalarType.Int32)).abs();
+                Assert.True(distance.max().item<int>() <= 1 && distance.sum().item<long>() <= 2, $"step {step}: {distance.sum().item<long>()} codes differ");
+            }
+        }
+    }
+
+    [Theory, InlineData(ScalarType.BFloat16, 300), InlineData(ScalarType.Float16, 7)]
+    public void AdamWOn16Bits(ScalarType type, long n)
+    {
+        manual_seed(6);
+        var maps = SafeTensors.Load(Golden.PathOf("quant/code_tables.safetensors"));
+        var (start, gradient, blocks) = (randn(n).to(type), randn(n).to(type), (n + 255) / 256);
+        var (narrow, wide) = (start.clone(), start.to(ScalarType.Float32));
+        foreach (var (parameter, g) in new[] { (narrow, gradient), (wide, gradient.to(ScalarType.Float32)) })
+        {
+            var moments = Enumerable.Range(0, 2).Select(_ => (zeros(n, dtype: ScalarType.Byte), zeros(blocks))).ToArray();
+            EmulatedKernels.Run(CudaSteps.PlanAdamW8(parameter, g, moments[0], moments[1], maps["dynamic_signed"], maps["dynamic_unsigned"], 1, 0.01, 0.9, 0.999, 1e-8, 0));
+        }
+        Assert.True(wide.to(type).eq(narrow).all().item<bool>());      // computed in float32 and rounded once
+        Assert.False(start.eq(narrow).all().item<bool>());
+    }
+
+    [Theory, InlineData(1, 1, 5), InlineData(33, 8, 20), InlineData(9, 40, 64), InlineData(16, 100, 30)]
+    public void DorasRowNorm(int outFeatures, int rank, int inFeatures)
+    {
+        manual_seed(7);
+        var (w, a, b) = (randn(outFeatures, inFeatures), randn(rank, inFeatures), randn(outFeatures, rank));
+        var norm = full(outFeatures, double.NaN);
+        EmulatedKernels.Run(CudaSteps.PlanDoraRowNorm(w.square().sum(1), w.mm(a.t()), b, a.mm(a.t()), 0.5, norm));
+        var sum = w.to(ScalarType.Float64).add(b.to(ScalarType.Float64).mm(a.to(ScalarType.Float64)).mul(0.5));   // [out, r] x [r, in] -> [out, in]
+        Golden.Close(linalg.vector_norm(sum, 2, [1]), norm, 5e-6, "norm");
+    }
+
+    [Fact]
+    public void ACancelledRowHasNormZero()
+    {
+        var a = eye(2);                                                // W + BA = 0
+        var norm = full(2, double.NaN);
+        var w = tensor(new[] { 0.1f, 0.7f, 0.3f, 0.9f }).reshape(2, 2);
+        EmulatedKernels.Run(CudaSteps.PlanDoraRowNorm(w.square().sum(1).mul(1 - 1e-6), w.mm(a.t()), w.neg(), a.mm(a.t()), 1, norm));
+        Assert.Equal(0, norm.abs().sum().item<float>());
+    }
+}
