@@ -33,9 +33,13 @@ public readonly struct CudaArgument
 #if LIBTORCH
         return LibTorch.Runtime.DataPointer(tensor);
 #else
-        using var flat = tensor.flatten();
-        using var bytes = flat.view(ScalarType.Byte);
-        return bytes.storage<byte>().data_ptr() + (nint)bytes.storage_offset();
+        // TorchSharp's Storage has the address too, but for 16-bit types it is that of a copy in another type.
+        return THSStorage_data_ptr(tensor.Handle) + (nint)(tensor.storage_offset() * tensor.ElementSize);
 #endif
     }
+
+#if !LIBTORCH
+    [System.Runtime.InteropServices.DllImport("LibTorchSharp")]
+    private static extern nint THSStorage_data_ptr(nint tensor);
+#endif
 }

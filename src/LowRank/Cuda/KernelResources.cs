@@ -10,15 +10,17 @@ namespace LowRank;
 /// <param name="SharedBytes">A block of threads.</param>
 /// <param name="StackBytes">A thread: local memory for arrays that registers can't hold.</param>
 /// <param name="SpillBytes">A thread: registers stored to memory, and loaded from it.</param>
-public sealed partial record KernelResources(string Name, int Registers, int SharedBytes, int StackBytes, int SpillBytes)
+public sealed record KernelResources(string Name, int Registers, int SharedBytes, int StackBytes, int SpillBytes)
 {
+    private static readonly Regex Entry = new(
+        @"Compiling entry function '(?<name>\w+)'.*?"
+        + @"(?<stack>\d+) bytes stack frame, (?<stores>\d+) bytes spill stores, (?<loads>\d+) bytes spill loads.*?"
+        + @"Used (?<registers>\d+) registers(?:[^\n]*?(?<shared>\d+) bytes smem)?", RegexOptions.Singleline);
+
     /// <summary>The kernels that a log tells of, in its order.</summary>
     public static IReadOnlyList<KernelResources> Parse(string log) =>
-        [.. Entry().Matches(log).Select(m => new KernelResources(m.Groups["name"].Value, Number(m, "registers"), Number(m, "shared"), Number(m, "stack"), Number(m, "stores") + Number(m, "loads")))];
+        [.. Entry.Matches(log).Select(m => new KernelResources(m.Groups["name"].Value, Number(m, "registers"), Number(m, "shared"), Number(m, "stack"), Number(m, "stores") + Number(m, "loads")))];
 
     private static int Number(Match match, string group) =>
         match.Groups[group].Success ? int.Parse(match.Groups[group].ValueSpan, CultureInfo.InvariantCulture) : 0;
-
-    [GeneratedRegex(@"Compiling entry function '(?<name>\w+)'.*?(?<stack>\d+) bytes stack frame, (?<stores>\d+) bytes spill stores, (?<loads>\d+) bytes spill loads.*?Used (?<registers>\d+) registers(?:[^\n]*?(?<shared>\d+) bytes smem)?", RegexOptions.Singleline)]
-    private static partial Regex Entry();
 }
