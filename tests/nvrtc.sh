@@ -24,7 +24,7 @@ work=$folder/apt
 mkdir -p "$work"/{lists/partial,cache/archives/partial,packages}
 echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $release non-free" > "$work/sources.list"
 apt=(apt-get -qq -o "Dir::Etc::sourcelist=$work/sources.list" -o Dir::Etc::sourceparts=- -o "Dir::State::lists=$work/lists" -o "Dir::Cache=$work/cache"
-     -o APT::Sandbox::User=root -o Acquire::Languages=none -o Acquire::Retries=2 -o Acquire::http::Timeout=30)
+     -o APT::Sandbox::User=root -o Acquire::Languages=none -o APT::Update::Error-Mode=any -o Acquire::Retries=2 -o Acquire::http::Timeout=30)
 "${apt[@]}" update >"$work/log" 2>&1 || give_up "apt-get update of $mirror $release non-free failed: $(tail -n 1 "$work/log")"
 (cd "$work/packages" && "${apt[@]}" download libnvrtc11.2 libnvrtc-builtins11.8) >"$work/log" 2>&1 \
   || give_up "the download from $mirror $release non-free failed: $(tail -n 1 "$work/log")"
