@@ -48,6 +48,13 @@ internal static class TrainingStep
             new(Full, _ => { }),
         };
         subjects.AddRange(Methods.Where(m => parts.Length == 0 || m.Name == Lora || Array.Exists(parts, m.Name.Contains)).Select(m => new Subject(m.Name, model => model.Adapt(m.Config, "all-linear"), m.Policy)));
+        foreach (var (name, format) in new (string, StorageFormat)[] { ("NF4", Nf4.WithDoubleQuantization), ("int8", new Int8Rows()) })
+            if (parts.Length == 0 || Array.Exists(parts, $"LoRA r 8 over {name}".Contains))
+                subjects.Add(new($"LoRA r 8 over {name}", model =>
+                {
+                    model.Quantize(format);
+                    model.Adapt(Adapter.Lora(rank: 8, alpha: 16), "all-linear");
+                }));
         using var products = new MatrixProducts(Shape, Batch * Tokens, Tokens);
         List<double> productTimes = [], weightProductTimes = [];
         for (var round = -2; round < rounds; round++)       // the first two warm up

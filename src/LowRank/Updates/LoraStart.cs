@@ -52,23 +52,24 @@ internal static class LoraStart
         a.copy_(linalg.qr(drawn).Q.t());                                        // [in, r] = Q [in, r] R
     }
 
-    /// <summary>A [r, in] and B [out, r] of PiSSA or OLoRA from W [out, in]; s is the adapter's scale.</summary>
+    /// <summary>A [r, in] and B [out, r] of PiSSA or OLoRA from W [out, in], by float64, in W's type; s is the adapter's scale.</summary>
     public static (Tensor A, Tensor B) Leading(LoraInit init, Tensor weight, long rank, double scale)
     {
         using var scope = NewDisposeScope();
+        var exact = weight.to(ScalarType.Float64);
         Tensor a, b;
         if (init == LoraInit.Pissa)
         {
-            var (u, s, vt) = linalg.svd(weight, fullMatrices: false);
+            var (u, s, vt) = linalg.svd(exact, fullMatrices: false);
             var root = s.narrow(0, 0, rank).div(scale).sqrt();                  // √(S/s) [r]
             (a, b) = (root.unsqueeze(1).mul(vt.narrow(0, 0, rank)), u.narrow(1, 0, rank).mul(root));
         }
         else
         {
-            var (q, r) = linalg.qr(weight);
-            (a, b) = (r.narrow(0, 0, rank).clone(), q.narrow(1, 0, rank).clone());
+            var (q, r) = linalg.qr(exact);
+            (a, b) = (r.narrow(0, 0, rank), q.narrow(1, 0, rank));
         }
-        return (a.MoveToOuterDisposeScope(), b.MoveToOuterDisposeScope());
+        return (a.to(weight.dtype, copy: true).MoveToOuterDisposeScope(), b.to(weight.dtype, copy: true).MoveToOuterDisposeScope());
     }
 
     /// <summary>Two halves of a random orthogonal matrix [r, r]: what A reads with one, B does not see.</summary>
