@@ -8,6 +8,7 @@ sealed class Recorder : IOutputSink
 {
     public List<string> Events { get; } = [];
     public List<MimeBundle> Shown { get; } = [];
+    public bool HasEvents { get { lock (Events) return Events.Count > 0; } }
     public string Text => string.Join("|", Events);
 
     public void Stream(string name, string text) => Add($"{name}:{text.TrimEnd('\n')}");
@@ -44,9 +45,9 @@ sealed class Bench : IDisposable
     }
 
     /// <summary>Runs a cell to its end; what it showed and how it ended.</summary>
-    public async Task<(Recorder Output, CellError? Error)> Run(string code, CancellationToken interrupt = default)
+    public async Task<(Recorder Output, CellError? Error)> Run(string code, CancellationToken interrupt = default, Recorder? output = null)
     {
-        var output = new Recorder();
+        output ??= new Recorder();
         var result = await Session.ExecuteAsync(new CellCode(code, NotebookPath, ++_cells), output, interrupt);
         return (output, result.Error);
     }
