@@ -6,7 +6,7 @@ namespace LowRank;
 
 /// <summary>Parameters of a model, and how many of them train. Merged or inactive adapters count among all.</summary>
 /// <param name="Trainable">Elements of tensors that require a gradient.</param>
-/// <param name="Total">Elements of all parameters.</param>
+/// <param name="Total">Elements of all parameters, and of weights that are stored as codes.</param>
 /// <param name="TrainableBytes">Bytes of the former: about what an adapter file takes.</param>
 public sealed record TrainableParameters(long Trainable, long Total, long TrainableBytes)
 {
@@ -24,7 +24,7 @@ public sealed record TrainableParameters(long Trainable, long Total, long Traina
             trainable += count;
             bytes += count * parameter.ElementSize;
         }
-        return new(trainable, total, bytes);
+        return new(trainable, total + model.QuantizedParameters(), bytes);
     }
 
     public override string ToString() => $"trainable: {Trainable:N0} of {Total:N0} parameters ({Share:P2})";

@@ -30,6 +30,8 @@ public sealed class SequenceClassifier : nn.Module<Tensor, Tensor>
         : this(source.Config with { Labels = [.. labels], PaddingToken = paddingToken ?? source.Config.PaddingToken },
             source.parameters().First().dtype, source.parameters().First().device)
     {
+        if (source.QuantizedParameters() > 0)
+            throw new ArgumentException("the language model's weights are quantized; make the classifier of the dense model, then quantize it");
         using var _ = no_grad();
         var weights = source.state_dict();
         foreach (var (name, parameter) in state_dict())

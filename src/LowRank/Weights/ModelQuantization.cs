@@ -22,6 +22,10 @@ public sealed record QuantizationSummary(int Layers, long Parameters, long Bytes
 /// <summary>Quantizing a model's linear layers.</summary>
 public static class ModelQuantization
 {
+    /// <summary>Numbers in the weights that are stored as codes, which are no parameters of the module.</summary>
+    internal static long QuantizedParameters(this nn.Module model) =>
+        model.LinearLayers().Where(l => l.Layer.Weight is QuantizedWeight).Sum(l => l.Layer.InFeatures * l.Layer.OutFeatures);
+
     /// <summary>Stores the weights of linear layers in another form, layer by layer, so that no second copy of the model exists. They train no
     /// more; adapters go on top as on dense weights (QLoRA, arXiv 2305.14314).</summary>
     /// <param name="model">A model of <see cref="AdaptedLinear"/> layers.</param>

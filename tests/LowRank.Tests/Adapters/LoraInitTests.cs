@@ -46,9 +46,9 @@ public sealed class LoraInitTests : IDisposable
         }
         else if (init.ReadsWeight())
         {
-            // An SVD in float32: PEFT's own differs from the exact one by about as much.
-            Golden.Close(t["scaled_BA"], part, 1e-5, "s·BA");
-            Golden.Close(t["residual.weight"], t["base.weight"] - part, 1e-5, "W − s·BA");
+            // Ours is exact; what is left is the error of PEFT's SVD in float32.
+            Golden.Close(t["scaled_BA"], part, 5e-6, "s·BA");
+            Golden.Close(t["residual.weight"], t["base.weight"] - part, 5e-6, "W − s·BA");
         }
         else
         {

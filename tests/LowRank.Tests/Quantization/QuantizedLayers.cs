@@ -174,6 +174,8 @@ public sealed class QuantizedLayers : IDisposable
         Assert.Equal(4 * summary.Parameters, summary.BytesBefore);
         Assert.InRange(summary.BytesPerParameter, 0.5158, 0.52);
         Assert.Contains("bytes a parameter", summary.ToString());
+        Assert.Equal(model.Config.ParameterCount, TrainableParameters.Of(model).Total);
+        Assert.Contains("make the classifier of the dense model", Assert.Throws<ArgumentException>(() => new SequenceClassifier(model, ["a", "b"])).Message);
         using var grad = no_grad();
         var ids = arange(0, 12, 1, ScalarType.Int64).view(2, 6).add(100);
         var expected = model.forward(ids);

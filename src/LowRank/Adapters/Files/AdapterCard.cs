@@ -46,7 +46,7 @@ public sealed record AdapterCard(string BaseModel, TrainingRun? Run = null)
         if (!string.IsNullOrWhiteSpace(Description)) Line($"{Description.Trim()}\n");
 
         var trained = layers.Sum(l => l.Adapter.Tensors.Sum(t => t.Value.numel()));
-        var all = model.BaseParameters().Sum(p => p.Parameter.numel());
+        var all = model.BaseParameters().Sum(p => p.Parameter.numel()) + model.QuantizedParameters();
         Line($"## The adapter\n\n| | |\n| --- | --- |");
         Line($"| method | {config.PeftType}{(config.Decomposed ? " with a magnitude" : "")} |");
         Line($"| parameters | {trained} |");
