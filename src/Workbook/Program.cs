@@ -19,5 +19,6 @@ var root = new RootCommand("A workbook that teaches low-rank adaptation by doing
     DoctorCommand.Create(),
     PretrainCommand.Create(),
     SweepCommand.Create(),
+    ConvertCommand.Create(),
 };
 return await root.Parse(args).InvokeAsync();

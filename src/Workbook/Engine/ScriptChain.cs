@@ -19,22 +19,22 @@ internal sealed record Compiled(Script<object> Script, bool HasValue, ImmutableA
 /// <summary>Compiles and runs submissions one after another.</summary>
 internal sealed class ScriptChain : IDisposable
 {
-    private static readonly string[] Imports =
-    [
-        "System", "System.Text", "System.Collections", "System.Collections.Generic", "System.Threading.Tasks", "System.Linq",
-        typeof(CellFunctions).FullName!,
-    ];
+    /// <summary>The namespaces that every cell has without a using.</summary>
+    public static IReadOnlyList<string> Namespaces { get; } =
+        ["System", "System.Text", "System.Collections", "System.Collections.Generic", "System.Threading.Tasks", "System.Linq"];
 
-    private readonly InteractiveAssemblyLoader _loader = new();
-    private ScriptOptions _options = ScriptOptions.Default
+    /// <summary>How cells are compiled before they refer to anything.</summary>
+    public static ScriptOptions Options { get; } = ScriptOptions.Default
         .WithReferences(FrameworkReferences())
-        .WithImports(Imports)
+        .WithImports([.. Namespaces, typeof(CellFunctions).FullName!])
         .WithLanguageVersion(LanguageVersion.Latest)
         .WithAllowUnsafe(true)
         .WithOptimizationLevel(OptimizationLevel.Release)
         .WithEmitDebugInformation(true) // lines in stack traces
         .WithFileEncoding(Encoding.UTF8);
 
+    private readonly InteractiveAssemblyLoader _loader = new();
+    private ScriptOptions _options = Options;
     private ScriptState<object>? _state;
 
     /// <summary>Compiles code that stands in <paramref name="path"/> (the name that its stack frames carry).</summary>
@@ -94,7 +94,7 @@ internal sealed class ScriptChain : IDisposable
     }
 
     /// <summary>The assemblies beside each <c>#r</c>'d one that it references: their types are for cells to use as well.</summary>
-    private static IEnumerable<MetadataReference> Dependencies(string code, string path, ScriptOptions options)
+    public static IEnumerable<MetadataReference> Dependencies(string code, string path, ScriptOptions options)
     {
         if (!code.Contains("#r", StringComparison.Ordinal))
             return [];

@@ -96,10 +96,5 @@ public sealed class Notebook
     }
 
     /// <summary>Writes the notebook; the file is replaced in one step.</summary>
-    public void Save(string path)
-    {
-        string partial = $"{path}.{Environment.ProcessId}.partial";
-        File.WriteAllText(partial, ToJson(), new UTF8Encoding(false));
-        File.Move(partial, path, overwrite: true);
-    }
+    public void Save(string path) => TextFile.Replace(path, ToJson());
 }

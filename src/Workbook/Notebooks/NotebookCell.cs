@@ -12,7 +12,14 @@ public sealed class NotebookCell(JsonObject json)
     public string Type => json["cell_type"]?.GetValue<string>() ?? throw new InvalidDataException("a cell has no \"cell_type\"");
 
     /// <summary>The cell's id, null before nbformat 4.5.</summary>
-    public string? Id => json["id"]?.GetValue<string>();
+    public string? Id
+    {
+        get => json["id"]?.GetValue<string>();
+        set => json["id"] = value;
+    }
+
+    /// <summary>The cell's metadata: tags and whatever tools keep there.</summary>
+    public JsonObject Metadata => json["metadata"] as JsonObject ?? (JsonObject)(json["metadata"] = new JsonObject())!;
 
     /// <summary>The cell's text.</summary>
     public string Source
