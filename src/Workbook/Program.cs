@@ -20,5 +20,6 @@ var root = new RootCommand("A workbook that teaches low-rank adaptation by doing
     PretrainCommand.Create(),
     SweepCommand.Create(),
     ConvertCommand.Create(),
+    ExportCommand.Create(),
 };
 return await root.Parse(args).InvokeAsync();

@@ -44,6 +44,34 @@ public sealed class CommandTests : IDisposable
     }
 
     [Fact]
+    public async Task ExportWritesASiteAndRunsOnlyWhatHasNoOutputs()
+    {
+        var executed = Notebook.Create();
+        executed.Add("markdown", "# Matrices & *rank*\n\nWhat a **rank** is, with $x^2$.\n\nMore.");
+        executed.Add("code", "throw new System.Exception(\"must not run\");").Outputs.Add(new JsonObject { ["output_type"] = "stream", ["name"] = "stdout", ["text"] = "was run" });
+        executed.Save(Path.Combine(_folder, "01-rank.ipynb"));
+        Save("02-second.ipynb", "// parameters\nint rank = 8;", "HTML($\"<svg id='picture'>{rank}</svg>\").Display();");
+        Save("03-broken.ipynb", "throw new System.Exception(\"broken\");");
+
+        var (code, output) = await Workbook("export", "01-rank.ipynb", "02-second.ipynb", "-o", "site");
+        Assert.True(code == 0, output);
+        Assert.Contains("2 pages and an index in site", output);
+        string index = File.ReadAllText(Path.Combine(_folder, "site", "index.html"));
+        Assert.Contains("<a href=\"01-rank.html\">Matrices &amp; rank</a>", index);
+        Assert.Contains("What a <strong>rank</strong> is, with <math", index);
+        string first = File.ReadAllText(Path.Combine(_folder, "site", "01-rank.html"));
+        Assert.Contains("was run", first);
+        Assert.Contains("<a href=\"02-second.html\">02-second →</a>", first);
+        Assert.DoesNotMatch("(src|href)=\"https?:", first + index); // no network
+        Assert.Contains("<svg id='picture'>8</svg>", File.ReadAllText(Path.Combine(_folder, "site", "02-second.html")));
+
+        (code, output) = await Workbook("export", "03-broken.ipynb", "01-rank.ipynb", "-o", "other");
+        Assert.Equal(1, code);
+        Assert.Contains("03-broken.ipynb is not in the site", output);
+        Assert.True(File.Exists(Path.Combine(_folder, "other", "01-rank.html")));
+    }
+
+    [Fact]
     public async Task SweepRunsEveryLessonThatHasASearchWithItSwitchedOn()
     {
         Save("notebooks/a.ipynb", "// parameters\nvar sweep = false;", "System.IO.File.WriteAllText(\"found.txt\", $\"{sweep}\");");

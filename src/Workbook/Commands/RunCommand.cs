@@ -20,7 +20,7 @@ internal static class RunCommand
     public static Command Create()
     {
         var notebooks = new Argument<string[]>("notebooks") { Description = "the .ipynb files", Arity = ArgumentArity.OneOrMore };
-        var parameters = new Option<string[]>("--parameter", "-p") { Description = "name=value: overrides a value of the cell tagged \"parameters\"" };
+        var parameters = ParameterOption();
         var cellLimit = new Option<double?>("--timeout-cell") { Description = "seconds that a cell may take" };
         var limit = new Option<double?>("--timeout") { Description = "seconds that a notebook may take" };
         var output = new Option<string>("--output") { Description = "the folder for executed notebooks and pages", DefaultValueFactory = _ => "out" };
@@ -28,25 +28,36 @@ internal static class RunCommand
         var html = new Option<bool>("--html") { Description = "write an HTML page beside the notebook (the default)" };
         var noHtml = new Option<bool>("--no-html") { Description = "write no HTML page" };
         var command = new Command("run", "Runs notebooks and saves them with their outputs") { notebooks, parameters, cellLimit, limit, output, junit, html, noHtml };
-        command.Validators.Add(result =>
-        {
-            foreach (string text in result.GetValue(parameters) ?? [])
-            {
-                if (text.IndexOf('=') < 1)
-                    result.AddError($"-p wants name=value, but was given \"{text}\"");
-            }
-        });
         command.SetAction(async (parsed, cancel) =>
         {
             var request = new RunRequest(
                 parsed.GetValue(notebooks)!,
-                [.. (parsed.GetValue(parameters) ?? []).Select(text => new KeyValuePair<string, string>(text[..text.IndexOf('=')], text[(text.IndexOf('=') + 1)..]))],
+                Pairs(parsed.GetValue(parameters)),
                 new RunLimits(Seconds(parsed.GetValue(cellLimit)), Seconds(parsed.GetValue(limit))),
                 parsed.GetValue(output)!, parsed.GetValue(junit), !parsed.GetValue(noHtml));
             return await RunAsync(request, AnsiConsole.Console, cancel);
         });
         return command;
     }
+
+    /// <summary>-p name=value, as often as wanted.</summary>
+    internal static Option<string[]> ParameterOption()
+    {
+        var option = new Option<string[]>("--parameter", "-p") { Description = "name=value: overrides a value of the cell tagged \"parameters\"" };
+        option.Validators.Add(result =>
+        {
+            foreach (string text in result.GetValueOrDefault<string[]>() ?? [])
+            {
+                if (text.IndexOf('=') < 1)
+                    result.AddError($"-p wants name=value, but was given \"{text}\"");
+            }
+        });
+        return option;
+    }
+
+    /// <summary>What the option was given.</summary>
+    internal static IReadOnlyList<KeyValuePair<string, string>> Pairs(string[]? given) =>
+        [.. (given ?? []).Select(text => new KeyValuePair<string, string>(text[..text.IndexOf('=')], text[(text.IndexOf('=') + 1)..]))];
 
     /// <summary>Runs them all; 0 when every notebook ran to its end.</summary>
     public static async Task<int> RunAsync(RunRequest request, IAnsiConsole console, CancellationToken cancel)

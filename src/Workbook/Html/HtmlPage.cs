@@ -18,30 +18,36 @@ public static class HtmlPage
     private static readonly string Style = ReadStyle();
 
     /// <summary>The page; its title is the first heading of the notebook or <paramref name="name"/>.</summary>
-    public static string Render(Notebook notebook, string name)
-    {
-        string? heading = notebook.Cells.Where(cell => cell.Type == "markdown").SelectMany(cell => cell.Source.Split('\n'))
-            .FirstOrDefault(line => line.StartsWith("# ", StringComparison.Ordinal));
-        var page = new StringBuilder();
-        page.Append($"""
-            <!DOCTYPE html>
-            <html lang="en">
-            <head>
-            <meta charset="utf-8">
-            <meta name="viewport" content="width=device-width, initial-scale=1">
-            <title>{WebUtility.HtmlEncode(heading?[2..].Trim() ?? name)}</title>
-            <style>
-            {Style}
-            </style>
-            </head>
-            <body>
-            <main>
+    /// <param name="notebook">What to show.</param>
+    /// <param name="name">The title of a notebook without a heading.</param>
+    /// <param name="links">HTML above and below the notebook: the way to other pages.</param>
+    public static string Render(Notebook notebook, string name, string links = "") =>
+        Document(Heading(notebook) ?? name, links + string.Concat(notebook.Cells.Select(Cell)) + links);
 
-            """);
-        foreach (var cell in notebook.Cells)
-            page.Append(Cell(cell));
-        return page.Append("</main>\n</body>\n</html>\n").ToString();
-    }
+    /// <summary>The text of the first heading, without marks of emphasis or code.</summary>
+    internal static string? Heading(Notebook notebook) =>
+        notebook.Cells.Where(cell => cell.Type == "markdown").SelectMany(cell => cell.Source.Split('\n'))
+            .FirstOrDefault(line => line.StartsWith("# ", StringComparison.Ordinal))?[2..].Replace("`", "").Replace("*", "").Trim();
+
+    /// <summary>A whole document around the body's HTML.</summary>
+    internal static string Document(string title, string body) => $"""
+        <!DOCTYPE html>
+        <html lang="en">
+        <head>
+        <meta charset="utf-8">
+        <meta name="viewport" content="width=device-width, initial-scale=1">
+        <title>{WebUtility.HtmlEncode(title)}</title>
+        <style>
+        {Style}
+        </style>
+        </head>
+        <body>
+        <main>
+        {body}</main>
+        </body>
+        </html>
+
+        """;
 
     private static string Cell(NotebookCell cell) => cell.Type switch
     {
