@@ -36,7 +36,8 @@ internal static class Diagnosis
             WithKernels(Blas(libtorch.GetValueOrDefault("SOURCE"), "/etc/alternatives")),
             Threads(),
             await CudaAsync(libtorch.GetValueOrDefault("CUDA") == "yes", cancel),
-            WordNet(),
+            Data("WordNet", "WORDNET", "/usr/share/wordnet", "data.noun", "wordnet-base"),
+            Data("Fashion-MNIST", "FASHION_MNIST", "/usr/share/datasets/fashion-mnist", "train-images-idx3-ubyte.gz", "dataset-fashion-mnist"),
             Model(root, "data/base", "./workbook pretrain"),
             Model(root, "data/tiny", "./workbook pretrain --size tiny"),
         ];
@@ -146,12 +147,13 @@ internal static class Diagnosis
         };
     }
 
-    private static Finding WordNet()
+    /// <summary>Files of others that a Debian package brings, or a folder that a variable names.</summary>
+    private static Finding Data(string name, string variable, string debian, string file, string package)
     {
-        string folder = Environment.GetEnvironmentVariable("WORDNET") is { Length: > 0 } named ? named : "/usr/share/wordnet";
-        return File.Exists(Path.Combine(folder, "data.noun"))
-            ? new Finding(FindingState.Good, "WordNet", folder)
-            : new Finding(FindingState.Missing, "WordNet", $"nothing in {folder}", "apt-get install wordnet-base");
+        string folder = Environment.GetEnvironmentVariable(variable) is { Length: > 0 } named ? named : debian;
+        return File.Exists(Path.Combine(folder, file))
+            ? new Finding(FindingState.Good, name, folder)
+            : new Finding(FindingState.Missing, name, $"nothing in {folder}", $"apt-get install {package}");
     }
 
     private static Finding Model(string root, string folder, string command) =>
