@@ -1,0 +1,70 @@
+// Batches of questions and answers: separator, prompt, answer, separator. The model sees all of it and is asked for the answer and the
+// separator behind it alone (labels -100 elsewhere), as instruction tuning does it.
+
+using static TorchSharp.torch;
+
+namespace LowRank;
+
+/// <summary>Batches of <see cref="Question"/>s. <see cref="At"/> is for training, <see cref="InOrder"/> for evaluation.</summary>
+public sealed class QuestionBatches
+{
+    private readonly List<(int[] Ids, int Prompt)> rows;
+    private readonly int batchSize;
+    private readonly long seed;
+    private readonly Device? device;
+
+    /// <summary>Encodes the questions once.</summary>
+    /// <param name="tokenizer">The model's.</param>
+    /// <param name="questions">At least one.</param>
+    /// <param name="batchSize">Questions in a batch.</param>
+    /// <param name="seed">Chooses the order of each epoch.</param>
+    /// <param name="separator">The id that begins and ends a row; the tokenizer's end of text if left out.</param>
+    /// <param name="device">Where the tensors are; the CPU if left out.</param>
+    public QuestionBatches(Tokenizer tokenizer, IEnumerable<Question> questions, int batchSize, long seed = 0, int? separator = null, Device? device = null)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(batchSize);
+        var end = separator ?? tokenizer.Id(Tokenizer.EndOfText);
+        rows = [.. questions.Select(question =>
+        {
+            int[] prompt = [end, .. tokenizer.Encode(question.Prompt)], answer = tokenizer.Encode(question.Answer);
+            if (answer.Length == 0) throw new ArgumentException($"the answer to \"{question.Prompt}\" is empty");
+            return ((int[])[.. prompt, .. answer, end], prompt.Length);
+        })];
+        if (rows.Count == 0) throw new ArgumentException("there are no questions");
+        (this.batchSize, this.seed, this.device) = (batchSize, seed, device);
+    }
+
+    /// <summary>Tokens of the longest row.</summary>
+    public int LongestRow => rows.Max(row => row.Ids.Length);
+
+    /// <summary>Training batch number <paramref name="step"/>, from 0, without end: each epoch has every question once, in an order of its own.</summary>
+    public Batch At(long step)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(step);
+        return ToBatch([.. Enumerable.Range(0, batchSize).Select(i =>
+        {
+            var (epoch, place) = Math.DivRem(step * batchSize + i, rows.Count);
+            return rows[(int)new Shuffle(rows.Count, StableHash.Mix(StableHash.Mix((ulong)seed) + (ulong)epoch))[place]];
+        })]);
+    }
+
+    /// <summary>Every question in the order given; the last batch may be smaller.</summary>
+    public IEnumerable<Batch> InOrder() => rows.Chunk(batchSize).Select(ToBatch);
+
+    private Batch ToBatch(IReadOnlyList<(int[] Ids, int Prompt)> some)
+    {
+        var width = some.Max(row => row.Ids.Length);
+        long[] ids = new long[some.Count * width], labels = new long[ids.Length];
+        Array.Fill(labels, NextTokenLoss.Ignored);
+        for (var r = 0; r < some.Count; r++)
+        {
+            var (source, prompt) = some[r];
+            for (var i = 0; i < width; i++)
+            {
+                ids[r * width + i] = source[Math.Min(i, source.Length - 1)];
+                if (i >= prompt && i < source.Length) labels[r * width + i] = source[i];
+            }
+        }
+        return new(tensor(ids, [some.Count, width], device: device), tensor(labels, [some.Count, width], device: device));
+    }
+}
