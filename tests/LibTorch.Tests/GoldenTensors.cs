@@ -1,6 +1,5 @@
 // Reads the golden fixtures: the folder that GOLDEN names, else tests/Golden.
 using System.Buffers.Binary;
-using System.Runtime.CompilerServices;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using TorchSharp;
@@ -10,7 +9,8 @@ namespace LibTorch.Tests;
 
 static class GoldenTensors
 {
-    static string Folder { get; } = Environment.GetEnvironmentVariable("GOLDEN") is { Length: > 0 } folder ? folder : Beside("../Golden");
+    static string Folder { get; } = Environment.GetEnvironmentVariable("GOLDEN") is { Length: > 0 } folder ? folder
+        : Path.Combine(TestsFolder(AppContext.BaseDirectory), "Golden");
 
     public static string PathOf(string file) => Path.Combine(Folder, file);
 
@@ -39,5 +39,6 @@ static class GoldenTensors
         return tensors;
     }
 
-    static string Beside(string relative, [CallerFilePath] string file = "") => Path.GetFullPath(relative, Path.GetDirectoryName(file)!);
+    /// <summary>tests/ of the checkout or of an unpacked archive of tests/Gpu: beside Workbook.sln, above the assembly.</summary>
+    static string TestsFolder(string folder) => File.Exists(Path.Combine(folder, "Workbook.sln")) ? Path.Combine(folder, "tests") : TestsFolder(Path.GetDirectoryName(folder)!);
 }

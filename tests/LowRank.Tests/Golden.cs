@@ -1,5 +1,4 @@
 // The golden fixtures: numbers of reference implementations. GOLDEN names their folder; otherwise it is tests/Golden.
-using System.Runtime.CompilerServices;
 using System.Text.Json.Nodes;
 using static TorchSharp.torch;
 
@@ -14,7 +13,8 @@ public sealed record Fixture(string Id, string File, string Method, JsonObject E
     /// <summary>A field of the entry itself, as "adapter_dir".</summary>
     public T Field<T>(string name) => Entry[name]!.GetValue<T>();
 
-    public Dictionary<string, Tensor> Load() => SafeTensors.Load(Golden.PathOf(File));
+    /// <summary>The tensors, on <see cref="Golden.Device"/>.</summary>
+    public Dictionary<string, Tensor> Load() => SafeTensors.Load(Golden.PathOf(File)).ToDictionary(t => t.Key, t => t.Value.to(Golden.Device));
 
     public override string ToString() => Id;
 }
@@ -32,11 +32,14 @@ public static class Golden
     /// <summary>For float64 against float64: only the order of summation differs.</summary>
     public const double ExactTolerance = 1e-12;
 
-    public static string Folder { get; } = Environment.GetEnvironmentVariable("GOLDEN") is { Length: > 0 } folder ? folder
-        : Beside("../Golden");
+    /// <summary>Where the tests that compare with fixtures compute: the CPU, or what tests/Gpu has set.</summary>
+    public static Device Device { get; set; } = CPU;
 
-    /// <summary>The folder tests/ of the checkout.</summary>
-    public static string TestsFolder { get; } = Beside("..");
+    /// <summary>The folder tests/ of the checkout, or of an unpacked archive of tests/Gpu: it lies beside Workbook.sln, above the assembly.</summary>
+    public static string TestsFolder { get; } = Path.Combine(Above(AppContext.BaseDirectory).First(folder => System.IO.File.Exists(Path.Combine(folder, "Workbook.sln"))), "tests");
+
+    public static string Folder { get; } = Environment.GetEnvironmentVariable("GOLDEN") is { Length: > 0 } folder ? folder
+        : Path.Combine(TestsFolder, "Golden");
 
     public static IReadOnlyList<Fixture> Fixtures { get; } =
         [.. JsonNode.Parse(System.IO.File.ReadAllText(PathOf("manifest.json")))!["fixtures"]!.AsArray()
@@ -59,14 +62,16 @@ public static class Golden
     public static void Close(Tensor expected, Tensor actual, double tolerance, string what)
     {
         Assert.Equal(expected.shape, actual.shape);
-        var wide = expected.detach().to(ScalarType.Float64);
-        var difference = (actual.detach().to(ScalarType.Float64) - wide).abs();
+        var wide = expected.detach().to(ScalarType.Float64).cpu();
+        var difference = (actual.detach().to(ScalarType.Float64).cpu() - wide).abs();
         var largest = wide.abs().max().item<double>();
         var worst = difference.max().item<double>();
         Assert.True(worst <= tolerance * largest,
             $"{what}: differs by {worst:g3}, {worst / largest:g3} of the largest value; allowed {tolerance:g3}");
     }
 
-    private static string Beside(string relative, [CallerFilePath] string file = "") =>
-        Path.GetFullPath(relative, Path.GetDirectoryName(file)!);
+    private static IEnumerable<string> Above(string? folder)
+    {
+        for (; folder is not null; folder = Path.GetDirectoryName(folder)) yield return folder;
+    }
 }

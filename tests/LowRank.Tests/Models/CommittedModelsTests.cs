@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Text.RegularExpressions;
 using TorchSharp;
 
@@ -7,8 +6,7 @@ namespace LowRank.Tests.Models;
 /// <summary>data/base and data/tiny hold to what their cards say.</summary>
 public class CommittedModelsTests
 {
-    private static string Folder(string name, [CallerFilePath] string file = "") =>
-        Path.GetFullPath($"../../../data/{name}", Path.GetDirectoryName(file)!);
+    private static string Folder(string name) => Path.GetFullPath($"../data/{name}", Golden.TestsFolder);
 
     [Theory]
     [InlineData("base", 2_000_000, 6_000_000), InlineData("tiny", 500_000, 999_999)]

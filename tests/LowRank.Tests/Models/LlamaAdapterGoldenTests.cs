@@ -22,7 +22,7 @@ public sealed class LlamaAdapterGoldenTests : IDisposable
 
     private static CausalLm Load(Fixture fixture, ScalarType dtype)
     {
-        var model = CausalLm.Load(Golden.PathOf("model/llama"), dtype);
+        var model = CausalLm.Load(Golden.PathOf("model/llama"), dtype, Golden.Device);
         model.LoadAdapter(Golden.PathOf(fixture.Field<string>("adapter_dir")), trainable: true);
         return model;
     }
@@ -96,7 +96,7 @@ public sealed class LlamaAdapterGoldenTests : IDisposable
         var golden = fixture.Load();
         using var model = Load(fixture, ScalarType.Float32);
         model.Save(folder.Path);
-        using var plain = CausalLm.Load(folder.Path);
+        using var plain = CausalLm.Load(folder.Path, device: Golden.Device);
         Golden.Close(golden["logits.base"], plain.forward(golden["input_ids"]), Golden.ModelTolerance, "saved and loaded");
     }
 }

@@ -11,7 +11,7 @@ public sealed class LlamaGoldenTests : IDisposable
 
     public void Dispose() => scope.Dispose();
 
-    private static CausalLm Model(ScalarType dtype = ScalarType.Float32) => CausalLm.Load(Golden.PathOf("model/llama"), dtype);
+    private static CausalLm Model(ScalarType dtype = ScalarType.Float32) => CausalLm.Load(Golden.PathOf("model/llama"), dtype, Golden.Device);
 
     [Fact]
     public void Logits_and_loss_equal_in_float32()
@@ -54,8 +54,8 @@ public sealed class LlamaGoldenTests : IDisposable
     public void Greedy_text_equals()
     {
         using var model = Model();
-        var expected = golden["generate.greedy"].data<long>().ToArray().Select(id => (int)id).ToArray();
-        var given = golden["input_ids"][0].data<long>().ToArray().TakeWhile((id, i) => id == expected[i]).Select(id => (int)id).ToArray();
+        var expected = golden["generate.greedy"].cpu().data<long>().ToArray().Select(id => (int)id).ToArray();
+        var given = golden["input_ids"][0].cpu().data<long>().ToArray().TakeWhile((id, i) => id == expected[i]).Select(id => (int)id).ToArray();
         Assert.InRange(given.Length, 1, expected.Length - 1);
         var added = model.Generate(given, GenerationOptions.Greedy with { MaxNewTokens = expected.Length - given.Length });
         Assert.Equal(expected, given.Concat(added));
