@@ -90,6 +90,31 @@ public static unsafe class Runtime
         return stream;
     }
 
+    /// <summary>
+    /// Takes a stream of a CUDA device's pool and makes it this thread's current one until the result is disposed, on the same thread.
+    /// What was queued before on the other stream is not waited for.
+    /// </summary>
+    public static IDisposable OnPoolStream(int index = 0)
+    {
+        long id, before;
+        Native.Check(Native.wt_cuda_pool_stream(index, &id));
+        Native.Check(Native.wt_cuda_exchange_stream(index, id, &before));
+        return new StreamScope(index, before);
+    }
+
+    sealed class StreamScope(int index, long before) : IDisposable
+    {
+        bool disposed;
+
+        public void Dispose()
+        {
+            long own;
+            if (disposed) return;
+            disposed = true;
+            Native.Check(Native.wt_cuda_exchange_stream(index, before, &own));
+        }
+    }
+
     sealed class Work(Action<long, long> body)
     {
         public readonly Action<long, long> Body = body;

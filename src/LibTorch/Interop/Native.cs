@@ -75,6 +75,8 @@ internal static unsafe partial class Native
     [DllImport(Library)] internal static extern int wt_cudnn_available();
     [DllImport(Library)] internal static extern int wt_cuda_synchronize(long index);
     [DllImport(Library)] internal static extern int wt_cuda_current_stream(long index, nint* result);
+    [DllImport(Library)] internal static extern int wt_cuda_pool_stream(long index, long* id);
+    [DllImport(Library)] internal static extern int wt_cuda_exchange_stream(long index, long id, long* before);
     [DllImport(Library)] internal static extern int wt_cuda_manual_seed(ulong seed, int all);
 
     [DllImport(Library)] internal static extern void wt_memory_init();

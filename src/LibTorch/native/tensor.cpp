@@ -218,6 +218,21 @@ WT_API int wt_cuda_current_stream(int64_t index, void** out) {
     *out = native(&stream);
   });
 }
+/// A stream of a device's pool, by libtorch's number for it.
+WT_API int wt_cuda_pool_stream(int64_t index, int64_t* id) {
+  return guarded([&] {
+    c10::impl::VirtualGuardImpl device(c10::DeviceType::CUDA);
+    *id = device.getStreamFromGlobalPool(checked_device(static_cast<int64_t>(c10::DeviceType::CUDA), index)).id();
+  });
+}
+/// Makes a stream this thread's current one on a device; gives the number of the one that was.
+WT_API int wt_cuda_exchange_stream(int64_t index, int64_t id, int64_t* before) {
+  return guarded([&] {
+    c10::impl::VirtualGuardImpl device(c10::DeviceType::CUDA);
+    auto checked = checked_device(static_cast<int64_t>(c10::DeviceType::CUDA), index);
+    *before = device.exchangeStream(c10::Stream(c10::Stream::UNSAFE, checked, id)).id();
+  });
+}
 WT_API int wt_cuda_manual_seed(uint64_t seed, int32_t all) {
   return guarded([&] { if (all != 0) torch::cuda::manual_seed_all(seed); else torch::cuda::manual_seed(seed); });
 }
