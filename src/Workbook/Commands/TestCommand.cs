@@ -74,9 +74,10 @@ internal static class TestCommand
             output.WriteLine(log.Trim());
     }
 
-    /// <summary>The assemblies that the build left for the projects in tests/ that are suites.</summary>
+    /// <summary>The assemblies that the build left for the projects in tests/ that are suites; those of tests/Gpu need a GPU, and tests/Gpu/run runs them.</summary>
     private static IEnumerable<string> TestAssemblies(string root) =>
         Directory.GetFiles(Path.Combine(root, "tests"), "*.Tests.csproj", SearchOption.AllDirectories).Order(StringComparer.Ordinal)
+            .Where(project => !project.StartsWith(Path.Combine(root, "tests", "Gpu"), StringComparison.Ordinal))
             .Select(Path.GetFileNameWithoutExtension)
             .Select(name => Path.Combine(root, "artifacts", "bin", name!, "release", name + ".dll"));
 
