@@ -18,6 +18,9 @@ internal sealed class Results(JsonObject machine)
         return table;
     }
 
+    /// <summary>Adds a line to what is said about the machine.</summary>
+    public void Say(string name, string value) => machine[name] = value;
+
     public string Markdown()
     {
         var text = new StringBuilder("# Benchmarks\n\n");
