@@ -48,7 +48,7 @@ public sealed partial class CausalLm
             .Concat(model.LinearLayers().Where(l => l.Layer.Weight is QuantizedWeight)
                 .SelectMany(l => ((QuantizedWeight)l.Layer.Weight).Stored.ToTensors(WeightOf(l.Path)))).ToList();
         SafeTensors.Save(Path.Combine(folder, WeightsFile), tensors, new Dictionary<string, string> { ["format"] = "pt" });
-        AtomicFile.Write(Path.Combine(folder, LlamaConfigFile.FileName), LlamaConfigFile.Write(config));
+        AtomicFile.Write(Path.Combine(folder, LlamaConfigFile.FileName), LlamaConfigFile.Write(config, QuantizationEntry.Of(model, config)));
         tokenizer?.Save(folder);
     }
 
@@ -60,6 +60,7 @@ public sealed partial class CausalLm
         var wanted = model.state_dict();
         var found = file.Names.Where(name => !IsRedundant(config, name)).ToHashSet();
         var quantized = Quantized(model, file, found);
+        QuantizationEntry.Check(model, config, path, quantized.ToDictionary(q => q.Path, q => q.Stored.Format));
         foreach (var (layerPath, _, _) in quantized) wanted.Remove(WeightOf(layerPath));
         List<string> problems =
         [
@@ -67,6 +68,8 @@ public sealed partial class CausalLm
             .. found.Where(name => !wanted.ContainsKey(name)).Select(name => $"unexpected {name}"),
             .. wanted.Where(pair => found.Contains(pair.Key) && !file.Info(pair.Key).Shape.SequenceEqual(pair.Value.shape))
                 .Select(pair => $"{pair.Key} is {Shape(file.Info(pair.Key).Shape)}, config.json asks for {Shape(pair.Value.shape)}"),
+            .. wanted.Keys.Where(name => found.Contains(name) && file.Info(name).Type is SafeTensorsType.I8 or SafeTensorsType.U8)
+                .Select(name => $"{name} is {file.Info(name).Type}, which needs scales beside it"),
         ];
         if (problems.Count > 0)
             throw new InvalidDataException($"{path} does not fit {LlamaConfigFile.FileName}: {string.Join("; ", problems)}");
@@ -87,16 +90,28 @@ public sealed partial class CausalLm
         foreach (var (path, layer) in model.LinearLayers())
         {
             var weight = WeightOf(path);
-            var parts = found.Where(name => name.StartsWith(weight + ".", StringComparison.Ordinal)).ToList();
+            var parts = QuantizedTensor.NamesIn(found, weight);
             if (parts.Count == 0) continue;
             var tensors = parts.Append(weight).Where(found.Contains).ToDictionary(name => name, name => file.Read(name));
-            var stored = QuantizedTensor.FromTensors(weight, tensors);
+            var stored = Stored(file.Path, weight, tensors, layer.Weight.DataType);
             if (!stored.Shape.SequenceEqual([layer.OutFeatures, layer.InFeatures]))
-                throw new InvalidDataException($"{weight} is stored as {Shape(stored.Shape)}; {LlamaConfigFile.FileName} asks for {Shape([layer.OutFeatures, layer.InFeatures])}");
+                throw new InvalidDataException($"{file.Path}: {weight} is stored as {Shape(stored.Shape)}; {LlamaConfigFile.FileName} asks for {Shape([layer.OutFeatures, layer.InFeatures])}");
             all.Add((path, layer, stored));
             found.ExceptWith(tensors.Keys);
         }
         return all;
+    }
+
+    private static QuantizedTensor Stored(string path, string weight, Dictionary<string, Tensor> tensors, ScalarType type)
+    {
+        try
+        {
+            return QuantizedTensor.FromTensors(weight, tensors, type == ScalarType.Float64 ? ScalarType.Float32 : type);
+        }
+        catch (InvalidDataException e)
+        {
+            throw new InvalidDataException($"{path}: {e.Message}", e);
+        }
     }
 
     // Old checkpoints hold the rotary frequencies, and some tied ones the head as a second copy of the embedding.

@@ -22,16 +22,7 @@ internal static class LlamaConfigFile
     /// <exception cref="InvalidDataException">Not JSON, not a Llama, or a field missing or wrong; names the file and the field.</exception>
     public static LlamaConfig Read(string path)
     {
-        JsonObject json;
-        try
-        {
-            json = JsonNode.Parse(File.ReadAllText(path)) as JsonObject ?? throw new InvalidDataException($"{path} is not a JSON object");
-        }
-        catch (JsonException e)
-        {
-            throw new InvalidDataException($"{path} is not JSON: {e.Message}", e);
-        }
-        var file = new Fields(path, json);
+        var file = Fields.Open(path);
         file.Demand("model_type", "llama");
         file.Demand("hidden_act", "silu");
         var rope = file.Object("rope_parameters");
@@ -75,7 +66,7 @@ internal static class LlamaConfigFile
         return config;
     }
 
-    public static string Write(LlamaConfig config)
+    public static string Write(LlamaConfig config, QuantizationEntry? quantization = null)
     {
         var type = Types.First(pair => pair.Value == config.StoredType).Key;
         var json = new JsonObject
@@ -110,16 +101,41 @@ internal static class LlamaConfigFile
             json["id2label"] = new JsonObject(labels.Select((label, id) => KeyValuePair.Create(id.ToString(CultureInfo.InvariantCulture), (JsonNode?)label)));
             json["label2id"] = new JsonObject(labels.Select((label, id) => KeyValuePair.Create(label, (JsonNode?)id)));
         }
+        if (quantization is not null) json[QuantizationEntry.Name] = quantization.Write(type);
         return json.ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n";
     }
 
     /// <summary>With a decimal point even when whole: transformers 5 refuses an integer where it wants a float.</summary>
-    private static JsonValue Real(double number) =>
+    internal static JsonValue Real(double number) =>
         JsonValue.Create(decimal.Parse(number.ToString("0.0###################", CultureInfo.InvariantCulture), CultureInfo.InvariantCulture));
 
     /// <summary>One JSON object of the file; every error names the file and the field.</summary>
-    private sealed class Fields(string path, JsonObject json)
+    internal sealed class Fields(string path, JsonObject json)
     {
+        public static Fields Open(string path)
+        {
+            try
+            {
+                return new(path, JsonNode.Parse(File.ReadAllText(path)) as JsonObject ?? throw new InvalidDataException($"{path} is not a JSON object"));
+            }
+            catch (JsonException e)
+            {
+                throw new InvalidDataException($"{path} is not JSON: {e.Message}", e);
+            }
+        }
+
+        public string Path => path;
+
+        public bool Has(string name) => json[name] is not null;
+
+        /// <summary>A list of texts; null if there is none.</summary>
+        public IReadOnlyList<string>? Texts(string name) => json[name] switch
+        {
+            null => null,
+            JsonArray list when list.All(one => one?.GetValueKind() == JsonValueKind.String) => [.. list.Select(one => one!.GetValue<string>())],
+            _ => throw Wrong(name, "a list of texts"),
+        };
+
         public void Demand(string name, string wanted)
         {
             if ((Text(name) ?? wanted) is var found && found != wanted)

@@ -1,10 +1,14 @@
-// A 4-bit weight in a file as bitsandbytes saves and loads it, so that checkpoints interchange: for a weight "w"
+// A weight in a file as bitsandbytes saves and loads it, so that checkpoints interchange: 4 bits of a weight "w"
 //   w                            uint8 [bytes, 1]: two codes each, the first in the high nibble
 //   w.absmax                     float32 [blocks], or uint8 [blocks] with double quantization
 //   w.quant_map                  float32 [16]: the values of the codes
 //   w.nested_absmax              float32 [blocks / 256, rounded up]     } with double quantization
 //   w.nested_quant_map           float32 [256]                          }
 //   w.quant_state.bitsandbytes__nf4 (or __fp4)   uint8: JSON of quant_type, blocksize, dtype, shape; nested_blocksize, _dtype, _offset
+// and, without a state, rows of int8 of a layer's weight "l.weight" (LLM.int8's), whose type before is not said:
+//   l.weight                     int8 [out, in]
+//   l.SCB                        float32 [out]: each row's largest magnitude
+//   l.weight_format              uint8, one number: 0, row by row
 using System.Text.Json.Nodes;
 using static TorchSharp.torch;
 
@@ -12,9 +16,14 @@ namespace LowRank;
 
 internal static class BitsAndBytesLayout
 {
-    private const string Kind = "bitsandbytes__";
+    private const string Mark = "bitsandbytes__";
 
-    public static bool Is(QuantState state) => state.Kind.StartsWith(Kind, StringComparison.Ordinal);
+    /// <summary>What rows of int8 are called where a format has to be named; in the file nothing is.</summary>
+    public const string Rows = Mark + "int8";
+
+    public static string KindOf(FourBitTable table) => Mark + table.Name;
+
+    public static bool Is(QuantState state) => state.Kind.StartsWith(Mark, StringComparison.Ordinal);
 
     public static Dictionary<string, Tensor> Write(FourBitTensor weight, string prefix)
     {
@@ -32,7 +41,7 @@ internal static class BitsAndBytesLayout
             fields["nested_dtype"] = "float32";
             fields["nested_offset"] = (double)scales.Offset;
         }
-        var (key, state) = QuantState.Write(prefix, Kind + table.Name, weight, fields);
+        var (key, state) = QuantState.Write(prefix, weight, fields);
         tensors[key] = state;
         return tensors;
     }
@@ -40,7 +49,7 @@ internal static class BitsAndBytesLayout
     public static FourBitTensor Read(QuantState state)
     {
         var name = state.Text("quant_type");
-        if (state.Kind != Kind + name) throw state.Bad($"quant_type is \"{name}\"");
+        if (state.Kind != Mark + name) throw state.Bad($"quant_type is \"{name}\"");
         FourBitFormat format = name switch
         {
             "nf4" => new Nf4 { BlockSize = state.Int("blocksize"), DoubleQuantization = state.Has("nested_offset") },
@@ -59,4 +68,39 @@ internal static class BitsAndBytesLayout
         return new(format, state.Shape, state.SourceType, codes, BlockScales.Double(state.Tensor(".absmax", ScalarType.Byte, blocks),
             state.Scales(".nested_absmax", (blocks - 1) / BlockScales.NestedBlock + 1), state.Single("nested_offset")));
     }
+
+    public static Dictionary<string, Tensor> Write(Int8RowsTensor weight, string prefix) => new()
+    {
+        [prefix] = weight.Codes.alias(), [Scales(prefix)] = weight.AbsMax.alias(), [Order(prefix)] = zeros(Array.Empty<long>(), ScalarType.Byte),
+    };
+
+    public static bool HasRows(string prefix, IReadOnlyDictionary<string, Tensor> tensors) => tensors.ContainsKey(Scales(prefix));
+
+    public static bool IsOfRows(string prefix, string name) => name == Scales(prefix) || name == Order(prefix);
+
+    public static Int8RowsTensor ReadRows(string prefix, IReadOnlyDictionary<string, Tensor> tensors, ScalarType sourceType)
+    {
+        if (!tensors.TryGetValue(prefix, out var codes)) throw new InvalidDataException($"no tensor {prefix} beside {Scales(prefix)}");
+        var absMax = tensors[Scales(prefix)];
+        if (codes.dtype != ScalarType.Int8 || codes.dim() != 2)
+            throw new InvalidDataException($"{prefix} is {codes.dtype} [{string.Join(", ", codes.shape)}]; {Scales(prefix)} beside it makes it Int8 [out, in]");
+        if (absMax.dtype != ScalarType.Float32 || absMax.numel() != codes.shape[0])
+            throw new InvalidDataException($"{Scales(prefix)} is {absMax.dtype} [{string.Join(", ", absMax.shape)}]; {prefix} [{string.Join(", ", codes.shape)}] needs Float32 [{codes.shape[0]}]");
+        using var finite = absMax.isfinite();
+        using var all = finite.all();
+        if (!all.item<bool>()) throw new InvalidDataException($"{Scales(prefix)} has numbers that are not finite");
+        if (tensors.TryGetValue(Order(prefix), out var order) && (order.dtype != ScalarType.Byte || order.numel() != 1 || order.reshape(1)[0].item<byte>() != 0))
+            throw new InvalidDataException($"{Order(prefix)} says that the codes do not lie row by row; save the model with a bitsandbytes of 2024 or later");
+        using var flat = absMax.detach();
+        using var own = codes.detach();
+        using var row = flat.contiguous();
+        return new(new(), codes.shape, sourceType, own.contiguous(), row.view(-1));
+    }
+
+    private static string Scales(string prefix) => Layer(prefix) + "SCB";
+
+    private static string Order(string prefix) => Layer(prefix) + "weight_format";
+
+    /// <summary>"l." of "l.weight": these tensors are the layer's, not the weight's.</summary>
+    private static string Layer(string prefix) => prefix == "weight" || prefix.EndsWith(".weight", StringComparison.Ordinal) ? prefix[..^"weight".Length] : prefix + ".";
 }

@@ -22,6 +22,9 @@ internal sealed unsafe class BlockScales
 
     public long Bytes => AbsMax.numel() * AbsMax.ElementSize + (Nested is null ? 0 : Nested.numel() * sizeof(float) + sizeof(float));
 
+    public static long BytesOf(long blocks, bool quantized) =>
+        quantized ? blocks + ((blocks - 1) / NestedBlock + 1) * sizeof(float) + sizeof(float) : blocks * sizeof(float);
+
     public IEnumerable<Tensor> Tensors => Nested is null ? [AbsMax] : [AbsMax, Nested];
 
     public static BlockScales Plain(Tensor absMax) => new(absMax, null, 0);

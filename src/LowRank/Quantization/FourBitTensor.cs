@@ -107,6 +107,14 @@ public abstract record FourBitFormat : StorageFormat
 
     internal abstract FourBitTable Table { get; }
 
+    internal override string Kind => BitsAndBytesLayout.KindOf(Table);
+
+    public override long BytesOf(long outFeatures, long inFeatures)
+    {
+        var (elements, blocks) = (outFeatures * inFeatures, (outFeatures * inFeatures - 1) / BlockSize + 1);
+        return (elements + 1) / 2 + BlockScales.BytesOf(blocks, DoubleQuantization);
+    }
+
     private protected override void Check() => Blocks.CheckSize(BlockSize);
 
     private protected override QuantizedTensor Make(Tensor weight, string? name) => FourBitTensor.Of(this, weight, name);

@@ -17,6 +17,11 @@ public sealed unsafe record GroupInt4 : StorageFormat
     public static GroupInt4Tensor Quantize(Tensor weight, int groupSize = 32, string? name = null) =>
         (GroupInt4Tensor)new GroupInt4 { GroupSize = groupSize }.Encode(weight, name);
 
+    internal override string Kind => OwnLayout.Groups;
+
+    public override long BytesOf(long outFeatures, long inFeatures) =>
+        outFeatures * ((inFeatures + 1) / 2 + ((inFeatures - 1) / GroupSize + 1) * 2 * sizeof(float));
+
     private protected override void Check()
     {
         if (GroupSize < 1) throw new ArgumentException($"a group has at least one input; asked for {GroupSize}");

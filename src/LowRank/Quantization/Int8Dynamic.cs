@@ -15,6 +15,11 @@ public sealed record Int8Dynamic : StorageFormat
     public static Int8DynamicTensor Quantize(Tensor weight, int blockSize = 256, string? name = null) =>
         (Int8DynamicTensor)new Int8Dynamic { BlockSize = blockSize }.Encode(weight, name);
 
+    internal override string Kind => OwnLayout.Dynamic;
+
+    public override long BytesOf(long outFeatures, long inFeatures) =>
+        outFeatures * inFeatures + ((outFeatures * inFeatures - 1) / BlockSize + 1) * sizeof(float);
+
     private protected override void Check() => Blocks.CheckSize(BlockSize);
 
     private protected override QuantizedTensor Make(Tensor weight, string? name)

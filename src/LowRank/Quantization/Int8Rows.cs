@@ -14,6 +14,10 @@ public sealed unsafe record Int8Rows : StorageFormat
     /// <summary>A weight [out, in] in 8-bit rows. Errors as <see cref="StorageFormat.Encode"/>; a number beyond float16 is one too.</summary>
     public static Int8RowsTensor Quantize(Tensor weight, string? name = null) => (Int8RowsTensor)new Int8Rows().Encode(weight, name);
 
+    internal override string Kind => BitsAndBytesLayout.Rows;
+
+    public override long BytesOf(long outFeatures, long inFeatures) => outFeatures * (inFeatures + sizeof(float));
+
     private protected override void Check() { }
 
     private protected override QuantizedTensor Make(Tensor weight, string? name)
@@ -88,7 +92,7 @@ public sealed unsafe class Int8RowsTensor : QuantizedTensor
 
     public override IReadOnlyList<Tensor> Tensors => [Codes, AbsMax];
 
-    public override Dictionary<string, Tensor> ToTensors(string prefix) => OwnLayout.Write(this, prefix);
+    public override Dictionary<string, Tensor> ToTensors(string prefix) => BitsAndBytesLayout.Write(this, prefix);
 
     private protected override Decoder Open()
     {

@@ -1,6 +1,5 @@
 // The other formats in a file, after bitsandbytes' pattern but under our own mark, "w.quant_state.lowrank__<type>" for a weight "w":
 //   int8_dynamic   w uint8, of the weight's shape; w.absmax float32 [blocks]
-//   int8_rows      w int8 [out, in]; w.absmax float32 [out]
 //   int4_groups    w uint8 [out, in / 2, rounded up]; w.scales and w.zeros float32 [out, groups]
 using System.Text.Json.Nodes;
 using static TorchSharp.torch;
@@ -9,20 +8,18 @@ namespace LowRank;
 
 internal static class OwnLayout
 {
-    private const string Dynamic = "lowrank__int8_dynamic", Rows = "lowrank__int8_rows", Groups = "lowrank__int4_groups";
+    public const string Dynamic = "lowrank__int8_dynamic", Groups = "lowrank__int4_groups";
 
     public static Dictionary<string, Tensor> Write(Int8DynamicTensor weight, string prefix) =>
-        Write(weight, prefix, Dynamic, new() { ["blocksize"] = weight.Format.BlockSize }, (".absmax", weight.AbsMax));
-
-    public static Dictionary<string, Tensor> Write(Int8RowsTensor weight, string prefix) => Write(weight, prefix, Rows, [], (".absmax", weight.AbsMax));
+        Write(weight, prefix, new() { ["blocksize"] = weight.Format.BlockSize }, (".absmax", weight.AbsMax));
 
     public static Dictionary<string, Tensor> Write(GroupInt4Tensor weight, string prefix) =>
-        Write(weight, prefix, Groups, new() { ["group_size"] = weight.Format.GroupSize }, (".scales", weight.Scales), (".zeros", weight.Zeros));
+        Write(weight, prefix, new() { ["group_size"] = weight.Format.GroupSize }, (".scales", weight.Scales), (".zeros", weight.Zeros));
 
     public static QuantizedTensor Read(QuantState state)
     {
         var shape = state.Shape;
-        if (state.Kind is Rows or Groups && shape.Length != 2) throw state.Bad($"shape is [{string.Join(", ", shape)}]; a matrix [out, in] is needed");
+        if (state.Kind == Groups && shape.Length != 2) throw state.Bad($"shape is [{string.Join(", ", shape)}]; a matrix [out, in] is needed");
         switch (state.Kind)
         {
             case Dynamic:
@@ -30,8 +27,6 @@ internal static class OwnLayout
                 if (block is < 32 or > Blocks.Unit || !int.IsPow2(block)) throw state.Bad($"blocksize is {block}; a power of two from 32 to 4096 is known");
                 return new Int8DynamicTensor(new() { BlockSize = block }, shape, state.SourceType,
                     state.Tensor("", ScalarType.Byte, shape), state.Scales(".absmax", (state.Elements - 1) / block + 1));
-            case Rows:
-                return new Int8RowsTensor(new(), shape, state.SourceType, state.Tensor("", ScalarType.Int8, shape), state.Scales(".absmax", shape[0]));
             case Groups:
                 var group = state.Int("group_size");
                 if (group < 1) throw state.Bad($"group_size is {group}");
@@ -39,15 +34,15 @@ internal static class OwnLayout
                 return new GroupInt4Tensor(new() { GroupSize = group }, shape, state.SourceType, state.Tensor("", ScalarType.Byte, shape[0], (shape[1] + 1) / 2),
                     state.Scales(".scales", groups), state.Scales(".zeros", groups));
             default:
-                throw state.Bad("an unknown kind of quantized weight; bitsandbytes__nf4, bitsandbytes__fp4, " + string.Join(", ", Dynamic, Rows, Groups) + " are known");
+                throw state.Bad("an unknown kind of quantized weight; bitsandbytes__nf4, bitsandbytes__fp4, " + string.Join(", ", Dynamic, Groups) + " are known");
         }
     }
 
-    private static Dictionary<string, Tensor> Write(QuantizedTensor weight, string prefix, string kind, JsonObject fields, params (string Suffix, Tensor Tensor)[] scales)
+    private static Dictionary<string, Tensor> Write(QuantizedTensor weight, string prefix, JsonObject fields, params (string Suffix, Tensor Tensor)[] scales)
     {
         var tensors = new Dictionary<string, Tensor> { [prefix] = weight.Codes.alias() };
         foreach (var (suffix, scale) in scales) tensors[prefix + suffix] = scale.alias();
-        var (key, state) = QuantState.Write(prefix, kind, weight, fields);
+        var (key, state) = QuantState.Write(prefix, weight, fields);
         tensors[key] = state;
         return tensors;
     }

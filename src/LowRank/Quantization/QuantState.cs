@@ -31,11 +31,11 @@ internal sealed class QuantState
 
     public long Elements => Shape.Aggregate(1L, (product, size) => checked(product * size));
 
-    public static (string Key, Tensor Value) Write(string prefix, string kind, QuantizedTensor weight, JsonObject fields)
+    public static (string Key, Tensor Value) Write(string prefix, QuantizedTensor weight, JsonObject fields)
     {
         fields["dtype"] = Types.Single(t => t.Type == weight.SourceType).Name;
         fields["shape"] = new JsonArray([.. weight.Shape.Select(size => (JsonNode)size)]);
-        return (prefix + Mark + kind, tensor(JsonSerializer.SerializeToUtf8Bytes(fields)));
+        return (prefix + Mark + weight.Format.Kind, tensor(JsonSerializer.SerializeToUtf8Bytes(fields)));
     }
 
     /// <summary>Is this the name of a quantized weight?</summary>

@@ -22,6 +22,16 @@ public abstract record StorageFormat
         return Make(source, name);
     }
 
+    /// <summary>Bytes of a weight [out, in] in this format, scales included: its <see cref="QuantizedTensor.Bytes"/> before it is made.</summary>
+    public abstract long BytesOf(long outFeatures, long inFeatures);
+
+    /// <summary>The same for a layer, null for heads and embeddings, which <see cref="ModelQuantization.Quantize"/> leaves dense unless told:
+    /// what <see cref="MemoryLedger"/> asks for as storage.</summary>
+    public long? BytesOf(LayerShape layer) => TargetPattern.AllLinear.Matches(layer.Path) ? BytesOf(layer.OutFeatures, layer.InFeatures) : null;
+
+    /// <summary>Whose layout it has in files and its name there, as "bitsandbytes__nf4".</summary>
+    internal abstract string Kind { get; }
+
     /// <summary>Refuses options that make no format.</summary>
     private protected abstract void Check();
 
@@ -111,22 +121,31 @@ public abstract class QuantizedTensor : IDisposable
         GC.KeepAlive((this, into));
     }
 
-    /// <summary>The tensors to save, which share this object's memory and belong to the caller: bitsandbytes' layout for 4 bits, one
-    /// after its pattern for the other formats.</summary>
+    /// <summary>The tensors to save, which share this object's memory and belong to the caller: bitsandbytes' layout for 4 bits, its
+    /// 8-bit one for rows of int8, and one after its pattern for the other formats.</summary>
     /// <param name="prefix">The weight's own name, as "model.layers.0.self_attn.q_proj.weight".</param>
     public abstract Dictionary<string, Tensor> ToTensors(string prefix);
 
     /// <summary>Does a set of tensors have a quantized weight of this name?</summary>
-    public static bool IsIn(IReadOnlyDictionary<string, Tensor> tensors, string prefix) => QuantState.Marks(prefix, tensors);
+    public static bool IsIn(IReadOnlyDictionary<string, Tensor> tensors, string prefix) =>
+        QuantState.Marks(prefix, tensors) || BitsAndBytesLayout.HasRows(prefix, tensors);
 
     /// <summary>A weight out of the tensors of a file. It shares their memory; further tensors are left alone.</summary>
+    /// <param name="prefix">The weight's name.</param>
+    /// <param name="tensors">The file's, or those of <see cref="NamesIn"/> alone.</param>
+    /// <param name="sourceType">The weight's type before it was quantized where the file does not say, as for rows of int8.</param>
     /// <exception cref="InvalidDataException">A tensor is missing, of another type or shape, or the state beside it makes no sense.</exception>
-    public static QuantizedTensor FromTensors(string prefix, IReadOnlyDictionary<string, Tensor> tensors)
+    public static QuantizedTensor FromTensors(string prefix, IReadOnlyDictionary<string, Tensor> tensors, ScalarType sourceType = ScalarType.Float32)
     {
         using var guard = no_grad();
+        if (BitsAndBytesLayout.HasRows(prefix, tensors)) return BitsAndBytesLayout.ReadRows(prefix, tensors, sourceType);
         var state = QuantState.Read(prefix, tensors);
         return BitsAndBytesLayout.Is(state) ? BitsAndBytesLayout.Read(state) : OwnLayout.Read(state);
     }
+
+    /// <summary>The names of a file that belong to a quantized weight, beside the weight's own; none for a dense weight.</summary>
+    internal static IReadOnlyList<string> NamesIn(IEnumerable<string> names, string prefix) =>
+        [.. names.Where(name => name.StartsWith(prefix + ".", StringComparison.Ordinal) || BitsAndBytesLayout.IsOfRows(prefix, name))];
 
     /// <summary>Keeps the tensors when the dispose scope ends that is open now.</summary>
     public QuantizedTensor DetachFromDisposeScope()

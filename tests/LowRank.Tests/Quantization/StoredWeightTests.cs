@@ -34,7 +34,7 @@ public sealed class StoredWeightTests : IDisposable
                 var read = SafeTensors.Load(path);
                 Assert.True(QuantizedTensor.IsIn(read, "layer.weight"));
                 Assert.False(QuantizedTensor.IsIn(read, "layer.weigh"));
-                var back = QuantizedTensor.FromTensors("layer.weight", read);
+                var back = QuantizedTensor.FromTensors("layer.weight", read, type);       // rows of int8 do not say
                 Assert.Equal((stored.Format, stored.SourceType, stored.Bytes), (back.Format, back.SourceType, back.Bytes));
                 Assert.Equal(stored.Shape, back.Shape);
                 foreach (var (a, b) in stored.Tensors.Zip(back.Tensors)) Assert.True(a.dtype == b.dtype && a.eq(b).all().item<bool>());
@@ -55,6 +55,46 @@ public sealed class StoredWeightTests : IDisposable
         var state = JsonNode.Parse(t["q.weight.quant_state.bitsandbytes__nf4"].data<byte>().ToArray())!.AsObject();
         Assert.Equal(["blocksize", "dtype", "nested_blocksize", "nested_dtype", "nested_offset", "quant_type", "shape"], state.Select(f => f.Key).Order(StringComparer.Ordinal));
         Assert.Equal("nf4 64 bfloat16 [256,80] 256 float32", $"{state["quant_type"]} {state["blocksize"]} {state["dtype"]} {state["shape"]!.ToJsonString()} {state["nested_blocksize"]} {state["nested_dtype"]}");
+    }
+
+    /// <summary>The names, types and shapes that bitsandbytes' Linear8bitLt writes.</summary>
+    [Fact]
+    public void TheLayoutOfLlmInt8()
+    {
+        var t = Int8Rows.Quantize(randn(24, 80)).ToTensors("q.weight");
+        Assert.Equal(["Float32 24", "Int8 24 x 80", "Byte "],
+            new[] { "q.SCB", "q.weight", "q.weight_format" }.Select(key => $"{t[key].dtype} {string.Join(" x ", t[key].shape)}"));
+        Assert.Equal(3, t.Count);
+
+        // The reference's own numbers, dequantized as it does: code · SCB / 127.
+        var golden = Golden.Fixture("quant/normal").Load();
+        var file = new Dictionary<string, Tensor> { ["q.weight"] = golden["int8row.codes"], ["q.SCB"] = golden["int8row.absmax"], ["q.weight_format"] = zeros(1, ScalarType.Byte) };
+        var expected = golden["int8row.codes"].to(ScalarType.Float32) * golden["int8row.absmax"].unsqueeze(1) / 127;
+        Golden.Close(expected, QuantizedTensor.FromTensors("q.weight", file).Dequantize(), 2e-7, "dequantized");
+
+        string Refused(Action<Dictionary<string, Tensor>> spoil)
+        {
+            var spoiled = new Dictionary<string, Tensor>(file);
+            spoil(spoiled);
+            return Assert.Throws<InvalidDataException>(() => QuantizedTensor.FromTensors("q.weight", spoiled)).Message;
+        }
+        Assert.Contains("no tensor q.weight beside q.SCB", Refused(f => f.Remove("q.weight")));
+        Assert.Contains("makes it Int8 [out, in]", Refused(f => f["q.weight"] = zeros(64, 64)));
+        Assert.Contains("q.SCB is Float32 [3]", Refused(f => f["q.SCB"] = ones(3)));
+        Assert.Contains("not finite", Refused(f => f["q.SCB"] = full([64], float.PositiveInfinity)));
+        Assert.Contains("row by row", Refused(f => f["q.weight_format"] = ones(1, ScalarType.Byte)));
+    }
+
+    [Theory]
+    [InlineData("nf4"), InlineData("nf4 plain"), InlineData("fp4"), InlineData("int8"), InlineData("rows"), InlineData("int4")]
+    public void BytesAreKnownBeforeItIsMade(string format)
+    {
+        foreach (var (rows, columns) in new[] { (48L, 80L), (5L, 37L), (1L, 1L), (300L, 128L) })
+        {
+            var stored = Make(format, randn(rows, columns));
+            Assert.Equal(stored.Bytes, stored.Format.BytesOf(rows, columns));
+        }
+        Assert.Null(Make(format, randn(8, 64)).Format.BytesOf(new LayerShape("lm_head", 8, 8)));
     }
 
     /// <summary>A dictionary put together as bitsandbytes does from its own numbers, without ours.</summary>
