@@ -4,6 +4,8 @@
 //   dotnet run -c Release --project tests/Benchmarks -- step            one (call, step, quantize)
 //   dotnet run -c Release --project tests/Benchmarks -- gpu             on a GPU: its kernels and steps
 //   dotnet run -c Release --project tests/Benchmarks -- step --methods DoRA,MoRA    of the steps, these beside LoRA's; nothing is saved
+//   dotnet run -c Release --project tests/Benchmarks -- large           steps of 98 million parameters over NF4, and their memory
+//   dotnet run -c Release --project tests/Benchmarks -- quality         what methods over codes learn, into data/results; no times, so a busy machine will do
 //   … --threads N (as many as cores), --rounds N (25), --output FOLDER, --force (on a busy machine too)
 using System.CommandLine;
 using System.Globalization;
@@ -13,9 +15,9 @@ using Benchmarks;
 using static TorchSharp.torch;
 
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
-string[] known = ["call", "step", "quantize"];
-var which = new Argument<string[]>("benchmarks") { Description = string.Join(", ", known) + "; gpu needs one and is not among all", Arity = ArgumentArity.ZeroOrMore };
-which.AcceptOnlyFromAmong([.. known, "gpu"]);
+string[] known = ["call", "step", "quantize"], asked = ["gpu", "large", "quality"];      // the second only when named
+var which = new Argument<string[]>("benchmarks") { Description = string.Join(", ", known) + "; apart from all: " + string.Join(", ", asked), Arity = ArgumentArity.ZeroOrMore };
+which.AcceptOnlyFromAmong([.. known, .. asked]);
 var threads = new Option<int>("--threads") { Description = "libtorch's threads", DefaultValueFactory = _ => get_num_threads() };
 var rounds = new Option<int>("--rounds") { Description = "rounds that count", DefaultValueFactory = _ => 25 };
 var output = new Option<string>("--output") { Description = "the folder for the results", DefaultValueFactory = _ => ResultsFolder() };
@@ -25,6 +27,13 @@ var command = new RootCommand("Measures speed and memory as ratios.") { which, t
 command.SetAction(parsed =>
 {
     set_num_threads(parsed.GetValue(threads));
+    if (parsed.GetValue(which)!.Contains("quality"))
+    {
+        if (parsed.GetValue(which)!.Length > 1) throw new ArgumentException("quality runs alone: it saves no times");
+        var root = Path.GetFullPath("../../..", ResultsFolder());
+        Console.WriteLine($"saved {QuantizedFamily.Run(root, Path.Combine(root, "data/results"))}");
+        return 0;
+    }
     var onGpu = parsed.GetValue(which)!.Contains("gpu");
     if (onGpu && !cuda.is_available())
     {
@@ -52,6 +61,7 @@ command.SetAction(parsed =>
         results.Say("GPU", $"{GpuDevice.Name}, second-level cache of {GpuDevice.CacheBytes >> 20} MiB");
         failures = [.. GpuKernels.Run(results, parsed.GetValue(rounds)), .. GpuSteps.Run(results, parsed.GetValue(rounds))];
     }
+    if (chosen.Contains("large")) LargeModel.Run(results, 7);
     Console.WriteLine(results.Markdown());
     if (parsed.GetValue(methods) is { Length: > 0 }) return 0;              // a part is for looking at, not for keeping
     var name = $"{(onGpu ? GpuDevice.Name : Machine.Processor)} {get_num_threads()} threads" + (chosen.Length == known.Length ? "" : $" {string.Join(' ', chosen)}");

@@ -1,4 +1,4 @@
-// Adapters over quantized weights: PEFT's numbers, every method beside its dense twin, merging, files, and real training.
+// Adapters over quantized weights: PEFT's numbers, every method beside its dense twin, merging, files.
 using LowRank.Tests.Methods;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -187,25 +187,6 @@ public sealed class QuantizedLayers : IDisposable
         Assert.All(read.LinearLayers().Where(l => l.Path.Contains("layers.", StringComparison.Ordinal)), l => Assert.IsType<QuantizedWeight>(l.Layer.Weight));
         Assert.True(expected.eq(read.forward(ids)).all().item<bool>());
         Assert.Contains("is stored as Nf4 already", Assert.Throws<InvalidOperationException>(() => read.Quantize(Nf4.WithDoubleQuantization)).Message);
-    }
-
-    public static TheoryData<string> Trained => new("LoRA", "DoRA", "VeRA", "MoRA, rotation", "DyLoRA", "QA-LoRA");
-
-    [Theory, MemberData(nameof(Trained))]
-    public void MethodsTrainOverFourBits(string method)
-    {
-        using var model = Base();
-        model.Quantize(method == "QA-LoRA" ? new GroupInt4() : Nf4.WithDoubleQuantization);
-        model.Adapt(MethodList.All[method].Measured!);
-        var batch = new Batch(randint(5, 900, [4, 24], ScalarType.Int64));
-        var codes = model.LinearLayers().Select(l => l.Layer.Weight).OfType<QuantizedWeight>().Select(w => w.Stored.Codes.clone()).ToList();
-        var run = Trainer.Fit(model, _ => new(batch.Ids.clone()), new()
-        {
-            Steps = 25, LearningRate = method == "VeRA" ? 5e-2 : 5e-3, Log = null, Policies = method == "DyLoRA" ? [new DyLoraPolicy()] : [],
-        });
-        Assert.True(run.Steps[^1].Loss < 0.9 * run.Steps[0].Loss, $"{run.Steps[0].Loss} to {run.Steps[^1].Loss}");
-        Assert.All(model.LinearLayers().Select(l => l.Layer.Weight).OfType<QuantizedWeight>().Zip(codes),
-            pair => Assert.True(pair.First.Stored.Codes.eq(pair.Second).all().item<bool>()));
     }
 
     [Fact]
