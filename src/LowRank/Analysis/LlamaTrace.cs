@@ -102,12 +102,15 @@ internal sealed class LlamaTrace
 
     private TracedTensor Sum(TracedTensor left, TracedTensor right) => trace.Make(left.Numbers, left.RequiresGrad || right.RequiresGrad);
 
-    /// <summary>The largest W + ΔW, or dense copy of a quantized W, that lives for the time of a product.</summary>
+    /// <summary>The most of a weight's size that lives for the time of a product: the dense copy of a quantized W, W + ΔW, or both.</summary>
     private long Folding(params ReadOnlySpan<LayerPlan> plans)
     {
         long largest = 0;
         foreach (var plan in plans)
-            if (!plan.IsDense || plan.Folds(dtype, places)) largest = Math.Max(largest, Bytes(plan.Shape.InFeatures * plan.Shape.OutFeatures));
+        {
+            var matrices = (plan.IsDense ? 0 : 1) + (plan.Folds(dtype, places) ? 1 : 0);
+            largest = Math.Max(largest, matrices * Bytes(plan.Shape.InFeatures * plan.Shape.OutFeatures));
+        }
         return largest;
     }
 

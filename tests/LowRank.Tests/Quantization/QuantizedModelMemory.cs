@@ -51,8 +51,6 @@ public sealed class QuantizedModelMemory
     [Theory, MemberData(nameof(Names))]
     public void NoDenseWeightOutlivesItsProduct(string name)
     {
-        const int Tokens = 64;
-        const long Largest = 384 * 1024 * 4;                                    // a dense weight
         var method = OverCodes.All.Single(m => m.Name == name);
         var start = Live();
         using var model = new CausalLm(Shape, seed: 2);
@@ -71,15 +69,17 @@ public sealed class QuantizedModelMemory
             Steps = 3, LearningRate = 1e-3, Log = null, Policies = method.Policies,
             OnStep = step => { if (step.Step == 1) LibTorch.Memory.ResetPeak(); },                              // tables and moments are there
         });
-        Train(Tokens);
-        var ledger = MemoryLedger.OfTraining(Shape, method.Config, 1, Tokens, "all-linear", storage: method.Format.BytesOf);
-        Assert.InRange(kept, ledger.Activations, ledger.Activations + 64 * ledger.ActivationTensors + 1024);
-        var peak = LibTorch.Memory.PeakBytes - start;
-        Assert.True(peak <= 1.05 * ledger.Peak, $"{peak:N0} bytes at the peak; the ledger says {ledger.Peak:N0}");
-        Assert.True(peak < Shape.ParameterCount * 4 * 0.75, $"{peak:N0} bytes; the dense weights alone are {Shape.ParameterCount * 4:N0}");
-
-        Train(2);                                                               // activations so small that one weight would show
-        Assert.InRange(kept, 1, Largest / 2);
+        foreach (var tokens in new[] { 2, 64 })                                 // few activations, so that a weight would show; some layers fold
+        {
+            Train(tokens);
+            var ledger = MemoryLedger.OfTraining(Shape, method.Config, 1, tokens, "all-linear", storage: method.Format.BytesOf);
+            Assert.InRange(kept, ledger.Activations, ledger.Activations + 64 * ledger.ActivationTensors + 1024);
+            // VeRA's layers that read the same x keep their A's side by side, [2 · 256, 384] for gate and up: the ledger has them.
+            if (tokens == 2 && method.Config is not VeraConfig) Assert.InRange(kept, 1, 384 * 1024 * sizeof(float));
+            var peak = LibTorch.Memory.PeakBytes - start;
+            Assert.True(peak <= 1.05 * ledger.Peak && peak >= 0.9 * ledger.Peak, $"{peak:N0} bytes at the peak with {tokens} tokens; the ledger says {ledger.Peak:N0}");
+            Assert.True(peak < Shape.ParameterCount * 4 * 0.75, $"{peak:N0} bytes; the dense weights alone are {Shape.ParameterCount * 4:N0}");
+        }
     }
 #endif
 }

@@ -11,7 +11,7 @@ public sealed class QuantizedTraining
     private static readonly Lazy<List<Gloss>> Glosses = new(() => [.. WordNet.Load().InDomain("noun.food")]);
 
     public static TheoryData<string, string, int> Cases =>
-        [.. OverCodes.All.Select(method => (method.Name, "tiny", 30)).Append(("QLoRA", "base", 15)).Append(("QA-LoRA", "base", 15))];
+        [.. OverCodes.All.Select(method => (method.Name, "tiny", 40)).Append(("QLoRA", "base", 20)).Append(("QA-LoRA", "base", 20))];
 
     /// <summary>A model and its loss on texts that it does not learn from.</summary>
     private sealed class Subject : IDisposable
@@ -57,8 +57,8 @@ public sealed class QuantizedTraining
         dense.Train(steps);
         codes.Train(steps);
         var (denseAfter, after) = (dense.Loss, codes.Loss);
-        Assert.True(after < before - 0.3, $"{before} to {after}");
-        Assert.InRange(after, denseAfter - 0.1, denseAfter + 0.1);
+        Assert.True(before - after > Math.Max(0.1, 0.8 * (denseBefore - denseAfter)), $"{before} to {after} over codes, {denseBefore} to {denseAfter} over dense weights");
+        Assert.InRange(after, denseAfter - 0.05, denseAfter + 0.05);
         bool CodesKept() => codes.Stored.Zip(stored).All(pair => pair.First.Codes.eq(pair.Second).all().item<bool>());
         Assert.True(CodesKept(), "training changed codes");
 
