@@ -20,15 +20,18 @@ internal static class LargeModel
     public static void Run(Results results, int steps)
     {
         var table = results.Table("large", $"{Shape.ParameterCount / 1e6:0.0} million parameters, batch {Batch} × {Tokens}: AdamW's step, MiB of tensors and of the process",
-            "method", "ms", "trained parameters", "weights", "kept for backward", "ledger's", "peak", "ledger's", "process grew by", "dense weights would be");
-        Measure(null, Shape with { Layers = 1 }, 2);                            // threads, scratch memory of products, compiled code: they stay
-        foreach (var method in OverCodes.All.Prepend(new("LoRA, dense", Adapter.Lora(rank: 8, alpha: 16), new Nf4(), [])))
-            table.Add(method.Name, Measure(method.Name.EndsWith("dense", StringComparison.Ordinal) ? method with { Format = null! } : method, Shape, steps));
+            "method", "ms", "trained parameters", "weights", "kept for backward", "by the ledger", "peak", "peak by the ledger", "process grew by", "dense weights would be");
+        Measure(OverCodes.All[0], Shape with { Layers = 1 }, 2);                // threads, scratch memory of products, compiled code: they stay
+        foreach (var method in OverCodes.All.Prepend(OverCodes.All[0] with { Name = "LoRA, dense", Format = null }))
+        {
+            var numbers = Measure(method, Shape, steps);
+            Console.WriteLine($"{method.Name}: {string.Join(", ", numbers.Select(number => number.ToString("N1")))}");
+            table.Add(method.Name, numbers);
+        }
     }
 
-    private static double[] Measure(OverCodes? given, LlamaConfig shape, int steps)
+    private static double[] Measure(OverCodes method, LlamaConfig shape, int steps)
     {
-        var method = given ?? OverCodes.All[0];
         var (live, process) = (Live(), ProcessSize.Resident());
         using var model = new CausalLm(shape, seed: 1);
         if (method.Format is { } format) model.Quantize(format);
@@ -52,8 +55,7 @@ internal static class LargeModel
             OnStep = step => { if (step.Step == 1) LibTorch.Memory.ResetPeak(); },              // tables and moments are there
         });
         var (peak, grown) = (LibTorch.Memory.PeakBytes - live, ProcessSize.Peak() - process);
-        Func<LayerShape, long?>? storage = method.Format is null ? null : method.Format.BytesOf;
-        var ledger = MemoryLedger.OfTraining(shape, method.Config, Batch, Tokens, "all-linear", storage: storage);
+        var ledger = MemoryLedger.OfTraining(shape, method.Config, Batch, Tokens, "all-linear", storage: method.Format is null ? null : method.Format.BytesOf);
         return [run.SecondsPerStep * 1000, trained, weights / MiB, kept / MiB, ledger.Activations / MiB, peak / MiB, ledger.Peak / MiB, grown / MiB, shape.ParameterCount * 4 / MiB];
     }
 

@@ -61,7 +61,7 @@ command.SetAction(parsed =>
         results.Say("GPU", $"{GpuDevice.Name}, second-level cache of {GpuDevice.CacheBytes >> 20} MiB");
         failures = [.. GpuKernels.Run(results, parsed.GetValue(rounds)), .. GpuSteps.Run(results, parsed.GetValue(rounds))];
     }
-    if (chosen.Contains("large")) LargeModel.Run(results, 7);
+    if (chosen.Contains("large")) LargeModel.Run(results, 5);
     Console.WriteLine(results.Markdown());
     if (parsed.GetValue(methods) is { Length: > 0 }) return 0;              // a part is for looking at, not for keeping
     var name = $"{(onGpu ? GpuDevice.Name : Machine.Processor)} {get_num_threads()} threads" + (chosen.Length == known.Length ? "" : $" {string.Join(' ', chosen)}");

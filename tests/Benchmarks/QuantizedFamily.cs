@@ -47,19 +47,22 @@ internal static class QuantizedFamily
             Console.WriteLine(point);
             return point;
         }
+        var rates = OverCodes.All.ToDictionary(method => method.Name, method => method.Rates.MinBy(rate => Once(method, Dense, rate, 0, Split.Validation).After));
+        foreach (var seed in Seeds)
+            foreach (var method in OverCodes.All)
+                foreach (var storage in new[] { Dense, Codes }) Once(method, storage, rates[method.Name], seed, Split.Test);
+
         var table = new ResultTable("quality", $"data/base on {Domain}, {Steps} steps of {Batch} definitions: test perplexity, means of seeds {string.Join(", ", Seeds)}",
-            ["method, storage", "learning rate", "trained parameters", "linear weights, KiB", "before", "after", "spread of the seeds", "merged", "merged / after", "of the codes kept"]);
+            ["method", "learning rate", "trained parameters", "linear weights, KiB", "before", "after", "spread of the seeds", "merged", "merged / after", "merges that kept every code"]);
         foreach (var method in OverCodes.All)
-        {
-            var rate = method.Rates.MinBy(rate => Once(method, Dense, rate, 0, Split.Validation).After);
             foreach (var storage in new[] { Dense, Codes })
             {
-                var runs = Seeds.Select(seed => Once(method, storage, rate, seed, Split.Test)).ToList();
-                table.Add(storage == Dense ? $"{method.Name}'s method, dense" : $"{method.Name}, {(method.Format is GroupInt4 ? "int4 in groups" : "NF4, double")}",
-                    rate, runs[0].Trained, runs[0].WeightBytes / 1024.0, runs[0].Before, runs.Average(r => r.After), runs.Max(r => r.After) - runs.Min(r => r.After),
-                    runs.Average(r => r.Merged), runs.Average(r => r.Merged / r.After), runs.Average(r => r.CodesKept ? 1.0 : 0));
+                var runs = Seeds.Select(seed => Once(method, storage, rates[method.Name], seed, Split.Test)).ToList();
+                double[] numbers = [rates[method.Name], runs[0].Trained, runs[0].WeightBytes / 1024.0, runs[0].Before, runs.Average(r => r.After),
+                    runs.Max(r => r.After) - runs.Min(r => r.After), runs.Average(r => r.Merged), runs.Average(r => r.Merged / r.After)];
+                table.Add(storage == Dense ? $"{method.Name}'s adapter on dense weights" : $"{method.Name}, {(method.Format is GroupInt4 ? "int4 in groups of 32" : "NF4, double")}",
+                    storage == Dense ? numbers : [.. numbers, runs.Count(r => r.CodesKept)]);
             }
-        }
         var page = Path.ChangeExtension(file, ".md");
         File.WriteAllText(page, "# Methods over quantized weights\n\n" + table.Markdown());
         Console.WriteLine(table.Markdown());
@@ -70,7 +73,7 @@ internal static class QuantizedFamily
     {
         manual_seed(seed);
         using var model = CausalLm.Load(Path.Combine(root, "data/base"));
-        if (storage == Codes) model.Quantize(method.Format);
+        if (storage == Codes) model.Quantize(method.Format!);
         TokenBatches Batches(Split of) => TokenBatches.Texts(TokenCorpus.From(model.Tokenizer!, glosses.Of(of)), Batch, Longest, seed);
         var judged = TokenBatches.Texts(TokenCorpus.From(model.Tokenizer!, glosses.Of(split).Take(Judged)), Batch, Longest);
         double Perplexity() => Evaluation.Perplexity(model, judged.InOrder());

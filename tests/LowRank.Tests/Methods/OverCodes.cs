@@ -4,10 +4,10 @@ namespace LowRank.Tests.Methods;
 /// <summary>A method over a quantized weight.</summary>
 /// <param name="Name">QLoRA and its relatives.</param>
 /// <param name="Config">The method.</param>
-/// <param name="Format">What it goes over.</param>
+/// <param name="Format">What it goes over; null for dense weights.</param>
 /// <param name="Rates">Learning rates to search through; the middle one does for a test.</param>
 /// <param name="Policy">Made anew for each run, or null.</param>
-public sealed record OverCodes(string Name, AdapterConfig Config, StorageFormat Format, double[] Rates, Func<TrainingPolicy>? Policy = null)
+public sealed record OverCodes(string Name, AdapterConfig Config, StorageFormat? Format, double[] Rates, Func<TrainingPolicy>? Policy = null)
 {
     public static IReadOnlyList<OverCodes> All { get; } =
     [

@@ -54,7 +54,7 @@ public sealed class QuantizedModelMemory
         var method = OverCodes.All.Single(m => m.Name == name);
         var start = Live();
         using var model = new CausalLm(Shape, seed: 2);
-        model.Quantize(method.Format);
+        model.Quantize(method.Format!);
         model.Adapt(method.Config, "all-linear");
         var kept = 0L;
         Tensor Loss(Batch batch)
@@ -72,7 +72,7 @@ public sealed class QuantizedModelMemory
         foreach (var tokens in new[] { 2, 64 })                                 // few activations, so that a weight would show; some layers fold
         {
             Train(tokens);
-            var ledger = MemoryLedger.OfTraining(Shape, method.Config, 1, tokens, "all-linear", storage: method.Format.BytesOf);
+            var ledger = MemoryLedger.OfTraining(Shape, method.Config, 1, tokens, "all-linear", storage: method.Format!.BytesOf);
             Assert.InRange(kept, ledger.Activations, ledger.Activations + 64 * ledger.ActivationTensors + 1024);
             // VeRA's layers that read the same x keep their A's side by side, [2 · 256, 384] for gate and up: the ledger has them.
             if (tokens == 2 && method.Config is not VeraConfig) Assert.InRange(kept, 1, 384 * 1024 * sizeof(float));

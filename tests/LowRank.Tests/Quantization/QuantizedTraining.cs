@@ -23,7 +23,7 @@ public sealed class QuantizedTraining
         {
             this.method = method;
             Model = CausalLm.Load(Path.GetFullPath($"../data/{folder}", Golden.TestsFolder));
-            if (quantized) Model.Quantize(method.Format);
+            if (quantized) Model.Quantize(method.Format!);
             test = TokenBatches.Texts(TokenCorpus.From(Model.Tokenizer!, Glosses.Value.Of(Split.Test).Take(64)), 16, 40);
         }
 
