@@ -124,10 +124,6 @@ internal static class LlamaConfigFile
             }
         }
 
-        public string Path => path;
-
-        public bool Has(string name) => json[name] is not null;
-
         /// <summary>A list of texts; null if there is none.</summary>
         public IReadOnlyList<string>? Texts(string name) => json[name] switch
         {
