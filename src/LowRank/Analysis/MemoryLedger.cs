@@ -5,7 +5,7 @@
 //   adapters       what the adapter trains, in float32 or wider, and frozen matrices that its layers share (VeRA)
 //   tables         computed once and kept: the rotary angles, row norms of decomposed layers, MoRA's maps
 //   gradients      one for each trained number, in its type
-//   optimizer      AdamW: two moments for each trained number
+//   optimizer      AdamW: two moments for each trained number, in full or as 8-bit codes; what is paged is counted apart
 //   activations    kept between forward and backward
 using System.Globalization;
 using TorchSharp;
@@ -28,8 +28,11 @@ public sealed record MemoryLedger
     /// <summary>Of the trained parameters; they exist from backward to the next step's start.</summary>
     public long Gradients { get; private init; }
 
-    /// <summary>AdamW's two moments.</summary>
+    /// <summary>AdamW's two moments, those that stay on the device.</summary>
     public long Optimizer { get; private init; }
+
+    /// <summary>Those that lie on pages, in the host's memory or a file; no part of <see cref="Resident"/> and <see cref="Peak"/>.</summary>
+    public long PagedOptimizer { get; private init; }
 
     /// <summary>What forward keeps for backward.</summary>
     public long Activations { get; private init; }
@@ -60,10 +63,13 @@ public sealed record MemoryLedger
     /// <param name="dtype">Of weights and activations. A 16-bit model's adapters are float32.</param>
     /// <param name="storage">Bytes of a linear layer's weight where it is not dense, scales and tables included; null for a layer that
     /// is.</param>
+    /// <param name="optimizer">How moments are kept; in full if not given.</param>
     /// <exception cref="ArgumentException">No layer matches, the embedding does, or a number makes no sense.</exception>
     public static MemoryLedger OfTraining(LlamaConfig model, AdapterConfig? adapter, long batch, long tokens, TargetPattern? targets = null,
-        ScalarType dtype = ScalarType.Float32, Func<LayerShape, long?>? storage = null)
+        ScalarType dtype = ScalarType.Float32, Func<LayerShape, long?>? storage = null, TrainingOptimizer? optimizer = null)
     {
+        optimizer ??= new FullAdamW();
+        optimizer.Validate();
         if (adapter is null && storage is not null)
             throw new ArgumentException("full fine-tuning trains the weights, which only a dense storage can; leave the storage out or give an adapter");
         var resident = Parts(model, ref adapter, batch, tokens, targets, dtype, storage);
@@ -71,11 +77,16 @@ public sealed record MemoryLedger
         var type = adapter is null ? dtype : FrozenWeight.Wide(dtype);
         var gradients = trained * type.ElementSize();
         var trace = new LlamaTrace(model, adapter, trains: true, batch, tokens, dtype, l => storage?.Invoke(l) is null);
+        var moments = MomentLayout.Of(optimizer, [.. TrainedShapes(model, adapter).GroupBy(shape => shape.Length >= 2).SelectMany(group => group)    // as Trainer groups
+            .Select(shape => (shape.Aggregate(1L, (product, n) => product * n), type, true))]);
+        var paged = moments.Where(slice => slice.Paged).Select(slice => slice.Bytes).ToList();
         var ledger = resident with
         {
-            Trained = trained, Gradients = gradients, Optimizer = 2 * gradients, Activations = trace.Kept, ActivationTensors = trace.Tensors,
+            Trained = trained, Gradients = gradients, Optimizer = moments.Sum(slice => slice.Bytes) - paged.Sum(), PagedOptimizer = paged.Sum(),
+            Activations = trace.Kept, ActivationTensors = trace.Tensors,
         };
-        return ledger with { Peak = ledger.Resident + Worst(trace, gradients, EmbeddingGradients(model, adapter, dtype)) };
+        var worst = Math.Max(Worst(trace, gradients, EmbeddingGradients(model, adapter, dtype)), gradients + paged.DefaultIfEmpty().Max());
+        return ledger with { Peak = ledger.Resident + worst };
     }
 
     /// <summary>Generating: the logits after the last place of each row. This library keeps no keys and values between tokens, so every
@@ -108,6 +119,7 @@ public sealed record MemoryLedger
             ("activations", Activations), ("resident", Resident), ("peak", Peak),
         })
             rows.Add([name, MiB(bytes)]);
+        if (PagedOptimizer > 0) rows.Add(["optimizer, paged", MiB(PagedOptimizer)]);
         return TextTable.Of(rows);
     }
 
@@ -138,6 +150,21 @@ public sealed record MemoryLedger
             if (config.Decomposed) tables += layer.OutFeatures * (2 * wide + sizeof(bool));       // ‖W‖², C, which rows are zero
         }
         return new() { Weights = weights, Adapters = (trained + shared + copies) * wide, Tables = tables };
+    }
+
+    /// <summary>What trains, tensor by tensor in the model's order.</summary>
+    internal static IEnumerable<long[]> TrainedShapes(LlamaConfig model, AdapterConfig? adapter)
+    {
+        if (adapter is not null)
+            return model.Products().Where(l => adapter.Chooses(l.Path)).SelectMany(l => adapter.FileTensorsOf(l.Path, l.InFeatures, l.OutFeatures)).Select(t => t.Shape);
+        var norms = Enumerable.Repeat<long[]>([model.HiddenSize], (int)(2 * model.Layers + 1));
+        return [[model.VocabularySize, model.HiddenSize], .. model.Products().SelectMany(Shapes), .. norms];
+
+        IEnumerable<long[]> Shapes(LayerShape layer)
+        {
+            yield return [layer.OutFeatures, layer.InFeatures];
+            if (layer.Path.Contains(".self_attn.") ? model.AttentionBias : layer.Path.Contains(".mlp.") && model.MlpBias) yield return [layer.OutFeatures];
+        }
     }
 
     /// <summary>Bytes of the embedding's gradient while backward runs through the layers, and what is added at its end: a tied one has its

@@ -43,11 +43,11 @@ public static class CudaSteps
         CudaQuantization.Expect(map1, device, ScalarType.Float32, 256, nameof(map1));
         CudaQuantization.Expect(map2, device, ScalarType.Float32, 256, nameof(map2));
 
-        var root = Math.Sqrt(1 - Math.Pow(beta2, step));
+        var rates = new AdamW8Kernel.Rates(step, learningRate, beta1, beta2, epsilon, weightDecay);
         return new("adamw8.cu", "adamw8" + CudaQuantization.TypeName(parameter), device, blocks,
         [
-            parameter, gradient, first.Codes, second.Codes, first.AbsMax, second.AbsMax, map1, map2, n, (float)beta1, (float)(1 - beta1), (float)beta2, (float)(1 - beta2),
-            (float)(1 - learningRate * weightDecay), (float)(learningRate * root / (1 - Math.Pow(beta1, step))), (float)(epsilon * root),
+            parameter, gradient, first.Codes, second.Codes, first.AbsMax, second.AbsMax, map1, map2, n, rates.Beta1, rates.Rest1, rates.Beta2, rates.Rest2,
+            rates.Decay, rates.StepSize, rates.Epsilon,
         ]);
     }
 

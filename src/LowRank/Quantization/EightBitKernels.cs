@@ -1,5 +1,8 @@
 // One block of 8-bit codes. The nearest of 256 values is found by a look-up of the number's upper 16 bits, which leaves two neighbours
-// to choose from, and one comparison with the boundary between them: the same code as by 256 distances.
+// to choose from, and one comparison with the boundary between them: the same code as by 256 distances. Eight numbers at a time where
+// the processor gathers from tables; the bits are the same.
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using static TorchSharp.torch;
 
 namespace LowRank;
@@ -21,21 +24,45 @@ internal static unsafe class EightBitKernels
             }
             return full ? absMax : least;
         }
-        var factor = 1 / least;
+        Codes(table, x, count, 1 / least, to, Avx2.IsSupported);
+        return absMax;
+    }
+
+    /// <summary>The codes of x[i] · factor, which lie in [-1, 1] but for a rounding.</summary>
+    public static void Codes(EightBitTable table, float* x, int count, float factor, byte* to, bool vectors)
+    {
         fixed (float* boundaries = table.Boundaries)
         fixed (byte* first = table.First)
-            for (var i = 0; i < count; i++)
+        {
+            var i = 0;
+            if (vectors)
+                for (; i + 8 <= count; i += 8)
+                {
+                    var scaled = Vector256.Load(x + i) * factor;
+                    // Four bytes are read where one is wanted; numbers near 1 leave the table's end far away.
+                    var code = Avx2.GatherVector256((int*)first, (scaled.AsUInt32() >>> 16).AsInt32(), 1) & Vector256.Create(255);
+                    code -= Vector256.GreaterThan(scaled, Avx2.GatherVector256(boundaries, code, sizeof(float))).AsInt32();     // true is -1
+                    var words = Vector128.Narrow(code.GetLower().AsUInt32(), code.GetUpper().AsUInt32());
+                    *(ulong*)(to + i) = Vector128.Narrow(words, words).AsUInt64().ToScalar();
+                }
+            for (; i < count; i++)
             {
                 var scaled = x[i] * factor;
                 int code = first[BitConverter.SingleToUInt32Bits(scaled) >> 16];
                 to[i] = (byte)(code + (scaled > boundaries[code] ? 1 : 0));
             }
-        return absMax;
+        }
     }
 
     public static void Dequantize(EightBitTable table, byte* from, int count, float absMax, float* to)
     {
         fixed (float* values = table.Values)
-            for (var i = 0; i < count; i++) to[i] = values[from[i]] * absMax;
+        {
+            var i = 0;
+            if (Avx2.IsSupported)
+                for (; i + 8 <= count; i += 8)
+                    (Avx2.GatherVector256(values, Avx2.ConvertToVector256Int32(from + i), sizeof(float)) * absMax).Store(to + i);
+            for (; i < count; i++) to[i] = values[from[i]] * absMax;
+        }
     }
 }

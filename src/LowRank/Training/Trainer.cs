@@ -42,7 +42,7 @@ public static class Trainer
         }
         manual_seed(options.Seed);
         var groups = Groups(trained, options, out var factors);
-        using var optimizer = optim.AdamW(groups, options.LearningRate, options.Beta1, options.Beta2, options.Epsilon);
+        using var optimizer = options.Optimizer.Over(groups, trained);
         var update = new TrainingUpdate(optimizer, groups);
         var progress = new TrainingProgress(options.Log, options.Steps);
         var steps = new List<StepMetrics>();
@@ -77,7 +77,7 @@ public static class Trainer
         (double Loss, double GradientNorm) Step(long step)
         {
             using var scope = NewDisposeScope();
-            optimizer.zero_grad();
+            optimizer.ZeroGradients();
             double mean = 0;
             for (var part = 0; part < options.Accumulation; part++)
             {
@@ -96,7 +96,8 @@ public static class Trainer
             if (bad is not null)
                 throw new TrainingDivergedException(step + 1, bad);
             foreach (var policy in options.Policies) policy.BeforeUpdate(update);
-            optimizer.step();
+            try { optimizer.Step(); }
+            catch (MomentsNotFiniteException e) { throw new TrainingDivergedException(step + 1, e); }
             foreach (var policy in options.Policies) policy.AfterUpdate(update);
             return (mean, norm);
         }

@@ -27,6 +27,9 @@ public sealed record TrainingOptions
     /// <summary>AdamW's ε.</summary>
     public double Epsilon { get; init; } = 1e-8;
 
+    /// <summary>How AdamW keeps its moments: in full, as 8-bit codes, on pages.</summary>
+    public TrainingOptimizer Optimizer { get; init; } = new FullAdamW();
+
     /// <summary>Gradients are scaled down to this norm over all parameters; infinity leaves them.</summary>
     public double MaxGradientNorm { get; init; } = 1;
 
@@ -66,6 +69,7 @@ public sealed record TrainingOptions
         if (!(Epsilon > 0 && double.IsFinite(Epsilon))) throw new ArgumentException($"Epsilon is {Epsilon}; it must be finite and positive");
         foreach (var (name, beta) in new[] { (nameof(Beta1), Beta1), (nameof(Beta2), Beta2) })
             if (beta is not (>= 0 and < 1)) throw new ArgumentException($"{name} is {beta}; it must be at least 0 and below 1");
+        (Optimizer ?? throw new ArgumentException("Optimizer is null; the default is new FullAdamW()")).Validate();
         if (!(MaxGradientNorm > 0)) throw new ArgumentException($"MaxGradientNorm is {MaxGradientNorm}; it must be positive (infinity: no clipping)");
     }
 

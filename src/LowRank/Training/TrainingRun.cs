@@ -50,4 +50,7 @@ public sealed class TrainingDivergedException : Exception
     internal TrainingDivergedException(long step, string parameter)
         : base($"step {step}: the gradient of {parameter} is not finite. Nothing was updated in this step. Lower the learning rate or lengthen the warm-up.") =>
         (Step, Parameter) = (step, parameter);
+
+    internal TrainingDivergedException(long step, MomentsNotFiniteException moments) : base($"step {step}: {moments.Message} Lower the learning rate or lengthen the warm-up.", moments) =>
+        (Step, Parameter) = (step, moments.Parameter);
 }

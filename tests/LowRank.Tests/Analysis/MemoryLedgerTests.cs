@@ -65,6 +65,30 @@ public sealed class MemoryLedgerTests
         Assert.Equal(0, MemoryLedger.OfInference(Llama7B, null, 1, 256).Adapters);
     }
 
+    /// <summary>8-bit Optimizers (arXiv 2110.02861): 2 bytes a parameter for Adam in place of 8, and 2 · 4 / 256 for the scales.</summary>
+    [Fact]
+    public void EightBitMomentsTakeAQuarterAndPagesTheRest()
+    {
+        MemoryLedger With(TrainingOptimizer optimizer) => MemoryLedger.OfTraining(Llama7B, null, 1, 512, optimizer: optimizer);
+        var (full, eight) = (With(new FullAdamW()), With(new AdamW8Bit { SmallestTensor = 0 }));
+        Assert.Equal(8 * full.Trained, full.Optimizer);
+        Assert.Equal(2 * full.Trained + 8 * full.Trained / 256, eight.Optimizer);                       // 256 divides every size
+        Assert.Equal(65 * 4096 * 8L + (full.Trained - 65 * 4096) * 2 / 128 * 129, With(new AdamW8Bit { SmallestTensor = 4097 }).Optimizer);   // the norms in full
+        var paged = With(new FullAdamW { PagedAbove = 1L << 30 });
+        Assert.InRange(paged.Optimizer, (1L << 30) - (4 << 20), 1L << 30);
+        Assert.Equal(full.Optimizer, paged.Optimizer + paged.PagedOptimizer);
+        Assert.True(paged.Peak < full.Peak - paged.PagedOptimizer / 2);
+        Assert.Contains("optimizer, paged", paged.ToString());
+        Assert.Equal(0, With(new FullAdamW { PagedAbove = 1L << 60 }).PagedOptimizer);
+    }
+
+    [Fact]
+    public void TheShapesOfWhatTrainsAreTheModels()
+    {
+        foreach (var config in new[] { Llama7B, Llama7B with { AttentionBias = true, Layers = 2 }, Llama7B with { MlpBias = true, TiedEmbeddings = true, Layers = 3 } })
+            Assert.Equal(config.ParameterCount, MemoryLedger.TrainedShapes(config, null).Sum(shape => shape.Aggregate(1L, (product, n) => product * n)));
+    }
+
     [Fact]
     public void ItsTextIsATable()
     {
@@ -213,6 +237,32 @@ public sealed class MemoryLedgerTests
         var (least, most) = batch * tokens < 50 ? (0.85, 1.7) : type == ScalarType.BFloat16 ? (0.9, double.PositiveInfinity) : (0.92, 1.15);
         Assert.InRange((peak - ledger.Resident) / (double)(ledger.Peak - ledger.Resident), least, most);
         Forget();
+    }
+
+    private static readonly Dictionary<string, TrainingOptimizer> Optimizers = new()
+    {
+        ["8 bits"] = new AdamW8Bit { SmallestTensor = 1000 }, ["8 bits for all"] = new AdamW8Bit { SmallestTensor = 0 },
+        ["paged"] = new FullAdamW { PagedAbove = 100_000 }, ["8 bits, paged"] = new AdamW8Bit { SmallestTensor = 0, PagedAbove = 20_000 },
+    };
+
+    public static TheoryData<string, string, string> OptimizerCases =>
+        [.. from optimizer in Optimizers.Keys from method in new[] { "full", "LoRA", "DoRA", "VeRA" } from shape in new[] { "many places", "own head, biases", "16 bits" }
+            select new TheoryDataRow<string, string, string>(optimizer, method, shape)];
+
+    [Theory, MemberData(nameof(OptimizerCases))]
+    public void TheChosenOptimizersBytesAreTheAllocators(string choice, string method, string shape)
+    {
+        var (config, batch, tokens, type) = Shapes[shape];
+        var adapter = Methods.Single(m => m.Name == method).Config;
+        var ledger = MemoryLedger.OfTraining(config, adapter, batch, tokens, dtype: type, optimizer: Optimizers[choice]);
+        using var model = new CausalLm(config, seed: 3, dtype: type);
+        if (adapter is not null) model.Adapt(adapter);
+        var trained = model.named_parameters().Where(p => p.parameter.requires_grad).ToList();
+        var groups = trained.GroupBy(p => p.parameter.ndim >= 2).Select(g => new TorchSharp.Modules.AdamW.ParamGroup(g.Select(p => p.parameter))).ToList();
+        var before = Live();
+        using var optimizer = Optimizers[choice].Over(groups, trained);
+        Assert.Equal((ledger.Optimizer, ledger.PagedOptimizer), (optimizer.DeviceBytes, optimizer.PagedBytes));
+        Between(ledger.Optimizer, Live() - before, 4 * trained.Count, "optimizer");
     }
 
     [Theory]

@@ -40,7 +40,8 @@ public sealed class AdaLoraPolicyTests : IDisposable
         var policy = new AdaLoraPolicy(fixture.Hyper("tinit", 0L), fixture.Hyper("tfinal", 0L), fixture.Hyper("deltaT", 0L), 0,
             fixture.Hyper("beta1", 0.0), fixture.Hyper("beta2", 0.0));
         policy.Begin(model, new() { Steps = fixture.Hyper("total_step", 0L) });
-        var step = new TrainingUpdate(optim.AdamW([new TorchSharp.Modules.AdamW.ParamGroup(model.parameters().ToList())]), []);
+        using var optimizer = new FullAdamW().Over([new(model.parameters().ToList())], model.named_parameters());
+        var step = new TrainingUpdate(optimizer, []);
         var schedule = fixture.Entry["schedule[step, budget, mask]"]!.AsArray();
         foreach (var row in schedule)
         {

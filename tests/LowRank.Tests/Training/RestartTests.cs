@@ -1,5 +1,6 @@
 // ReLoRA, ReMoRA and LoRA-FA: their claims, and PEFT's trajectory.
 using TorchSharp;
+using TorchSharp.Modules;
 using static LowRank.Tests.Training.TinyTraining;
 using static TorchSharp.torch;
 
@@ -162,21 +163,27 @@ public sealed class RestartTests : IDisposable
         var layers = model.LayersOf("default");
         var parameters = layers.SelectMany(l => l.Adapter.parameters()).ToList();
         var group = new TorchSharp.Modules.AdamW.ParamGroup(parameters);
-        using var optimizer = optim.AdamW([group]);
+        using var optimizer = new FullAdamW().Over([group], model.named_parameters());
         var update = new TrainingUpdate(optimizer, [group]) { Step = 4 };
+        (Tensor First, Tensor Second) MomentsOf(Parameter p)
+        {
+            (Tensor, Tensor) moments = default;
+            Assert.True(update.ChangeMoments(p, (first, second) => moments = (first, second)));
+            return moments;
+        }
         foreach (var p in parameters)
             using (no_grad())
             {
-                update.MomentsOf(p)!.Value.First.normal_();
-                update.MomentsOf(p)!.Value.Second.uniform_(0.1, 1);
+                MomentsOf(p).First.normal_();
+                MomentsOf(p).Second.uniform_(0.1, 1);
             }
-        var before = parameters.Select(p => update.MomentsOf(p)!.Value.First.clone()).ToList();
+        var before = parameters.Select(p => MomentsOf(p).First.clone()).ToList();
         var policy = new ReLoraPolicy(every: 5, warmup: 0, forget: forget);
         policy.Begin(model, new() { Steps = 10 });
         policy.AfterUpdate(update);
         foreach (var (p, old) in parameters.Zip(before))
         {
-            var moment = update.MomentsOf(p)!.Value.First;
+            var moment = MomentsOf(p).First;
             var left = moment.ne(0);
             if (p.ndim == 1)
             {
@@ -184,7 +191,7 @@ public sealed class RestartTests : IDisposable
                 continue;
             }
             Assert.Equal(p.numel() - (long)(forget * p.numel()), left.sum().item<long>());
-            Assert.True(left.eq(update.MomentsOf(p)!.Value.Second.ne(0)).all().item<bool>());     // never a step of m/√0
+            Assert.True(left.eq(MomentsOf(p).Second.ne(0)).all().item<bool>());     // never a step of m/√0
             Assert.True(moment.masked_select(left).eq(old.masked_select(left)).all().item<bool>());
             if (forget == 0.9)
                 Assert.True(old.abs().masked_select(left).min().item<float>() > old.abs().masked_select(left.logical_not()).max().item<float>());
@@ -243,7 +250,8 @@ public sealed class RestartTests : IDisposable
         (layer.forward(x) * probe).sum().backward();
         using var _ = no_grad();
         var dense = probe.t().mm(x);
-        policy.BeforeUpdate(new(optim.AdamW([new TorchSharp.Modules.AdamW.ParamGroup([update.B])]), []));
+        using var optimizer = new FullAdamW().Over([new([update.B])], [("B", update.B)]);
+        policy.BeforeUpdate(new(optimizer, []));
         var projected = dense.mm(linalg.pinv(update.A)).mm(update.A);
         Golden.Close(projected, update.B.grad!.mm(update.A).mul(update.Scale), 1e-6, "s·∇B A");
     }

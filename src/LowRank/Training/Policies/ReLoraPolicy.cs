@@ -57,8 +57,7 @@ public sealed class ReLoraPolicy(
             layer.Absorb(adapter);
             if (switchOperator && one.Update is MoraUpdate mora && mora.SwitchOperator() && one.Config is MoraConfig config)
                 one.Config = config with { Operator = mora.Operator };
-            foreach (var tensor in one.Update.Tensors)
-                if (update.MomentsOf(tensor.Value) is var (first, second)) Forget(first, second);
+            foreach (var tensor in one.Update.Tensors) update.ChangeMoments(tensor.Value, Forget);
         }
         Restarts++;
     }

@@ -7,23 +7,16 @@ namespace LowRank;
 /// <summary>One step of the trainer's AdamW.</summary>
 public sealed class TrainingUpdate
 {
-    private readonly IReadOnlyList<AdamW.ParamGroup> groups;
-    private readonly Dictionary<object, AdamW.State> states;
+    private readonly MomentOptimizer optimizer;
 
-    internal TrainingUpdate(AdamW optimizer, IReadOnlyList<AdamW.ParamGroup> groups)
-    {
-        this.groups = groups;
-        states = groups.SelectMany(group => group.Parameters).Zip(optimizer.state_dict().State)
-            .ToDictionary(pair => (object)pair.First, pair => (AdamW.State)pair.Second, ReferenceEqualityComparer.Instance);
-    }
+    internal TrainingUpdate(MomentOptimizer optimizer, IReadOnlyList<AdamW.ParamGroup> groups) => (this.optimizer, Groups) = (optimizer, groups);
 
     /// <summary>The step, counted from 0.</summary>
     public long Step { get; internal set; }
 
     /// <summary>The groups: their parameters, learning rate and options.</summary>
-    public IReadOnlyList<AdamW.ParamGroup> Groups => groups;
+    public IReadOnlyList<AdamW.ParamGroup> Groups { get; }
 
-    /// <summary>The moments of a parameter that trains in this run, or null for another.</summary>
-    public (Tensor First, Tensor Second)? MomentsOf(Parameter parameter) =>
-        states.TryGetValue(parameter, out var state) ? (state.exp_avg!, state.exp_avg_sq!) : null;
+    /// <inheritdoc cref="MomentOptimizer.ChangeMoments"/>
+    public bool ChangeMoments(Parameter parameter, Action<Tensor, Tensor> change) => optimizer.ChangeMoments(parameter, change);
 }
