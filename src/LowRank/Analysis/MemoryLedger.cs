@@ -157,13 +157,16 @@ public sealed record MemoryLedger
     {
         if (adapter is not null)
             return model.Products().Where(l => adapter.Chooses(l.Path)).SelectMany(l => adapter.FileTensorsOf(l.Path, l.InFeatures, l.OutFeatures)).Select(t => t.Shape);
-        var norms = Enumerable.Repeat<long[]>([model.HiddenSize], (int)(2 * model.Layers + 1));
-        return [[model.VocabularySize, model.HiddenSize], .. model.Products().SelectMany(Shapes), .. norms];
+        long[] norm = [model.HiddenSize];
+        return [[model.VocabularySize, model.HiddenSize], .. model.Products().SelectMany(Own), norm];
 
-        IEnumerable<long[]> Shapes(LayerShape layer)
+        IEnumerable<long[]> Own(LayerShape layer)
         {
             yield return [layer.OutFeatures, layer.InFeatures];
             if (layer.Path.Contains(".self_attn.") ? model.AttentionBias : layer.Path.Contains(".mlp.") && model.MlpBias) yield return [layer.OutFeatures];
+            if (!layer.Path.EndsWith(".down_proj", StringComparison.Ordinal)) yield break;
+            yield return norm;                                                          // a layer of the stack ends with its two
+            yield return norm;
         }
     }
 

@@ -73,7 +73,7 @@ public sealed class MemoryLedgerTests
         var (full, eight) = (With(new FullAdamW()), With(new AdamW8Bit { SmallestTensor = 0 }));
         Assert.Equal(8 * full.Trained, full.Optimizer);
         Assert.Equal(2 * full.Trained + 8 * full.Trained / 256, eight.Optimizer);                       // 256 divides every size
-        Assert.Equal(65 * 4096 * 8L + (full.Trained - 65 * 4096) * 2 / 128 * 129, With(new AdamW8Bit { SmallestTensor = 4097 }).Optimizer);   // the norms in full
+        Assert.Equal(65 * 4096 * 8L + (full.Trained - 65 * 4096) / 32 * 65, With(new AdamW8Bit { SmallestTensor = 4097 }).Optimizer);   // the norms in full
         var paged = With(new FullAdamW { PagedAbove = 1L << 30 });
         Assert.InRange(paged.Optimizer, (1L << 30) - (4 << 20), 1L << 30);
         Assert.Equal(full.Optimizer, paged.Optimizer + paged.PagedOptimizer);

@@ -33,20 +33,24 @@ public sealed class OptimizerChoiceTests : IDisposable
         ["ReMoRA and LoRA+"] = (Adapter.Mora(rank: 2, MoraOperator.Strided), [() => new ReLoraPolicy(every: 8, warmup: 2)]),
     };
 
+    /// <summary>What each run is with moments in full.</summary>
+    private static readonly Dictionary<string, Lazy<TrainingRun>> Full = Runs.Keys.ToDictionary(run => run, run => new Lazy<TrainingRun>(() => Train(run, new FullAdamW())));
+
     public static TheoryData<string, string> Cases => [.. from choice in Choices.Keys from run in Runs.Keys select new TheoryDataRow<string, string>(choice, run)];
 
     private static TrainingRun Train(string run, TrainingOptimizer optimizer)
     {
         var (method, policies) = Runs[run];
+        manual_seed(13);
         using var model = Model();
         model.Adapt(method);
-        return Trainer.Fit(model, BatchAt, new() { Steps = 32, LearningRate = 1e-2, Log = null, Optimizer = optimizer, Policies = [.. policies.Select(p => p())] });
+        return Trainer.Fit(model, BatchAt, new() { Steps = 24, LearningRate = 1e-2, Log = null, Optimizer = optimizer, Policies = [.. policies.Select(p => p())] });
     }
 
     [Theory, MemberData(nameof(Cases))]
     public void EveryPolicyTrainsWithEveryChoice(string choice, string run)
     {
-        var (full, other) = (Train(run, new FullAdamW()), Train(run, Choices[choice]));
+        var (full, other) = (Full[run].Value, Train(run, Choices[choice]));
         Assert.True(other.Steps.TakeLast(6).Average(s => s.Loss) < other.Steps.Take(6).Average(s => s.Loss));
         if (Choices[choice] is FullAdamW) Assert.Equal(full.Steps.Select(s => (s.Loss, s.GradientNorm)), other.Steps.Select(s => (s.Loss, s.GradientNorm)));
         else Assert.Equal(full.Steps[^1].Loss, other.Steps[^1].Loss, 0.05);
@@ -73,7 +77,7 @@ public sealed class OptimizerChoiceTests : IDisposable
                 Assert.Equal(p.numel() - (long)(forget * p.numel()), first.ne(0).sum().item<long>());
                 Assert.True(first.ne(0).eq(second.ne(0)).all().item<bool>());                       // never a step of m/√0
                 Assert.Equal(before[$"{name}.step"].item<long>(), after[$"{name}.step"].item<long>());
-                if (forget == 1) Assert.Equal(0, after[$"{name}.absmax1"].abs().sum().item<float>());
+                if (forget == 1) Assert.True(after[$"{name}.absmax1"].max().item<float>() <= Blocks.Floor);
             });
     }
 

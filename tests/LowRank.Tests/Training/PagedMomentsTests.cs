@@ -19,7 +19,7 @@ public sealed class PagedMomentsTests : IDisposable
         {
             var data = new TheoryData<string, long>();
             foreach (var kind in Kinds.Keys)
-                foreach (var limit in new[] { 0, 1L << 16, 3L << 20, 8L << 20, 1L << 40 }) data.Add(kind, limit);
+                foreach (var limit in new[] { 0, 1L << 16, 3L << 20, 1L << 40 }) data.Add(kind, limit);
             return data;
         }
     }
@@ -34,7 +34,7 @@ public sealed class PagedMomentsTests : IDisposable
     {
         using var generator = new Generator(4);
         Tensor Random(params long[] shape) => randn(shape, generator: generator);
-        return [("several", new(Random(701, 1003))), ("one", new(Random(MomentLayout.Slice + 1))), ("small", new(Random(65, 70))), ("vector", new(Random(33))),
+        return [("several", new(Random(561, 1003))), ("one", new(Random(MomentLayout.Slice + 1))), ("small", new(Random(65, 70))), ("vector", new(Random(33))),
             ("scalar", new(Random())), ("bf16", new(Random(600, 500).to(ScalarType.BFloat16))), ("f64", new(Random(521, 523).to(ScalarType.Float64))),
             ("transposed", new(Random(90, 80).t()))];
     }
@@ -42,11 +42,11 @@ public sealed class PagedMomentsTests : IDisposable
     private static MomentOptimizer Over(TrainingOptimizer how, (string Name, Parameter Parameter)[] p) => how.Over(
         [new(p.Where(x => x.Parameter.ndim >= 2).Select(x => x.Parameter), lr: 0.01, weight_decay: 0.1), new(p.Where(x => x.Parameter.ndim < 2).Select(x => x.Parameter), lr: 0.02)], p);
 
+    /// <summary>The gradient of ½(w − target)², of other size at each step; one parameter has none once.</summary>
     private static void Step(MomentOptimizer optimizer, (string Name, Parameter Parameter)[] parameters, int step)
     {
-        using var generator = new Generator((ulong)step + 100);
         foreach (var (name, p) in parameters)
-            p.grad = step == 2 && name == "small" ? null! : randn(p.shape, generator: generator).to(p.dtype).mul_(0.1);
+            p.grad = step == 2 && name == "small" ? null! : p.detach().sub(0.5).mul_(1 + step % 3);
         optimizer.Step();
     }
 
@@ -66,7 +66,7 @@ public sealed class PagedMomentsTests : IDisposable
         Assert.True(b.DeviceBytes <= limit);
         if (limit == 0) Assert.Equal(0, b.DeviceBytes);
         if (limit > a.DeviceBytes) Assert.Equal(0, b.PagedBytes);
-        for (var step = 0; step < 6; step++)
+        for (var step = 0; step < 12; step++)
         {
             Step(a, free, step);
             Step(b, paged, step);
