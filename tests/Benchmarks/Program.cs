@@ -21,7 +21,7 @@ which.AcceptOnlyFromAmong([.. known, .. asked]);
 var threads = new Option<int>("--threads") { Description = "libtorch's threads", DefaultValueFactory = _ => get_num_threads() };
 var rounds = new Option<int>("--rounds") { Description = "rounds that count", DefaultValueFactory = _ => 25 };
 var output = new Option<string>("--output") { Description = "the folder for the results", DefaultValueFactory = _ => ResultsFolder() };
-var methods = new Option<string>("--methods") { Description = "parts of names: only these steps, beside LoRA's", DefaultValueFactory = _ => "" };
+var methods = new Option<string>("--methods") { Description = "parts of names: only these, steps beside LoRA's", DefaultValueFactory = _ => "" };
 var force = new Option<bool>("--force") { Description = "measure although the machine is busy" };
 var command = new RootCommand("Measures speed and memory as ratios.") { which, threads, rounds, output, methods, force };
 command.SetAction(parsed =>
@@ -51,9 +51,10 @@ command.SetAction(parsed =>
         ["processor"] = Machine.Processor, ["cores"] = Environment.ProcessorCount, ["threads"] = get_num_threads(),
         ["libtorch"] = __version__, [".NET"] = Environment.Version.ToString(), ["BLAS kernels"] = LibTorch.OpenBlas.Kernels ?? "not OpenBLAS", ["machine"] = busy ?? "idle",
     });
+    var parts = parsed.GetValue(methods)!.Split(',', StringSplitOptions.RemoveEmptyEntries);
     var chosen = parsed.GetValue(which) is { Length: > 0 } some ? some : known;
     if (chosen.Contains("call")) OperatorCall.Run(results);
-    if (chosen.Contains("step")) TrainingStep.Run(results, parsed.GetValue(rounds), parsed.GetValue(methods)!.Split(',', StringSplitOptions.RemoveEmptyEntries));
+    if (chosen.Contains("step")) TrainingStep.Run(results, parsed.GetValue(rounds), parts);
     if (chosen.Contains("quantize")) Quantizing.Run(results, parsed.GetValue(rounds));
     List<string> failures = [];
     if (onGpu)
