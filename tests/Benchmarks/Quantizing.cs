@@ -9,6 +9,7 @@ internal static class Quantizing
     private static readonly (string Name, StorageFormat Format)[] Formats =
     [
         ("NF4", new Nf4 { DoubleQuantization = false }), ("NF4, double quantization", new Nf4()), ("FP4, double quantization", new Fp4()),
+        ("NF3, double quantization", new Nf3()),
         ("int8, dynamic map", new Int8Dynamic()), ("int8, rows", new Int8Rows()), ("int4, groups of 32", new GroupInt4()),
     ];
 

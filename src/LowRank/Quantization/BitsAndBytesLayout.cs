@@ -31,7 +31,7 @@ internal static class BitsAndBytesLayout
         var fields = new JsonObject { ["quant_type"] = table.Name, ["blocksize"] = weight.Format.BlockSize };
         var tensors = new Dictionary<string, Tensor>
         {
-            [prefix] = weight.Codes.view(-1, 1), [$"{prefix}.absmax"] = scales.AbsMax.alias(), [$"{prefix}.quant_map"] = tensor(table.Values),
+            [prefix] = weight.Codes.view(-1, 1), [$"{prefix}.quant_map"] = tensor(table.Values),
         };
         if (scales.Nested is { } nested)
         {
@@ -52,21 +52,40 @@ internal static class BitsAndBytesLayout
         if (state.Kind != Mark + name) throw state.Bad($"quant_type is \"{name}\"");
         FourBitFormat format = name switch
         {
-            "nf4" => new Nf4 { BlockSize = state.Int("blocksize"), DoubleQuantization = state.Has("nested_offset") },
-            "fp4" => new Fp4 { BlockSize = state.Int("blocksize"), DoubleQuantization = state.Has("nested_offset") },
+            "nf4" => new Nf4 { BlockSize = state.BlockSize(), DoubleQuantization = HasDoubleScales(state) },
+            "fp4" => new Fp4 { BlockSize = state.BlockSize(), DoubleQuantization = HasDoubleScales(state) },
             _ => throw state.Bad($"quant_type is \"{name}\"; nf4 and fp4 are known"),
         };
-        if (format.BlockSize is < 32 or > Blocks.Unit || !int.IsPow2(format.BlockSize)) throw state.Bad($"blocksize is {format.BlockSize}; a power of two from 32 to 4096 is known");
         state.SameValues(".quant_map", format.Table.Values);
         var blocks = (state.Elements - 1) / format.BlockSize + 1;
         var codes = state.Tensor("", ScalarType.Byte, (state.Elements - 1) / 2 + 1);
-        if (!format.DoubleQuantization) return new(format, state.Shape, state.SourceType, codes, BlockScales.Plain(state.Scales(".absmax", blocks)));
+        return new(format, state.Shape, state.SourceType, codes, ReadScales(state, blocks));
+    }
 
+    /// <summary>Adds the scales of blocks, and the fields that tell them to be quantized themselves.</summary>
+    public static void WriteScales(Dictionary<string, Tensor> tensors, JsonObject fields, string prefix, BlockScales scales)
+    {
+        tensors[$"{prefix}.absmax"] = scales.AbsMax.alias();
+        if (scales.Nested is not { } nested) return;
+        tensors[$"{prefix}.nested_absmax"] = nested.alias();
+        tensors[$"{prefix}.nested_quant_map"] = tensor(EightBitTable.Dynamic.Values);
+        fields["nested_blocksize"] = BlockScales.NestedBlock;
+        fields["nested_dtype"] = "float32";
+        fields["nested_offset"] = (double)scales.Offset;
+    }
+
+    /// <summary>Are the scales of this weight quantized themselves?</summary>
+    public static bool HasDoubleScales(QuantState state) => state.Has("nested_offset");
+
+    /// <summary>The scales of so many blocks.</summary>
+    public static BlockScales ReadScales(QuantState state, long blocks)
+    {
+        if (!HasDoubleScales(state)) return BlockScales.Plain(state.Scales(".absmax", blocks));
         if (state.Int("nested_blocksize") != BlockScales.NestedBlock) throw state.Bad($"nested_blocksize is {state.Int("nested_blocksize")}; 256 is known");
         if (state.Text("nested_dtype") != "float32") throw state.Bad($"nested_dtype is \"{state.Text("nested_dtype")}\"; float32 is known");
         state.SameValues(".nested_quant_map", EightBitTable.Dynamic.Values);
-        return new(format, state.Shape, state.SourceType, codes, BlockScales.Double(state.Tensor(".absmax", ScalarType.Byte, blocks),
-            state.Scales(".nested_absmax", (blocks - 1) / BlockScales.NestedBlock + 1), state.Single("nested_offset")));
+        return BlockScales.Double(state.Tensor(".absmax", ScalarType.Byte, blocks),
+            state.Scales(".nested_absmax", (blocks - 1) / BlockScales.NestedBlock + 1), state.Single("nested_offset"));
     }
 
     public static Dictionary<string, Tensor> Write(Int8RowsTensor weight, string prefix) => new()

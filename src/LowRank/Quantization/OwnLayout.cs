@@ -16,6 +16,17 @@ internal static class OwnLayout
     public static Dictionary<string, Tensor> Write(GroupInt4Tensor weight, string prefix) =>
         Write(weight, prefix, new() { ["group_size"] = weight.Format.GroupSize }, (".scales", weight.Scales), (".zeros", weight.Zeros));
 
+    public static Dictionary<string, Tensor> Write(ThreeBitTensor weight, string prefix)
+    {
+        var fields = new JsonObject { ["blocksize"] = weight.Format.BlockSize };
+        var scales = new Dictionary<string, Tensor>();
+        BitsAndBytesLayout.WriteScales(scales, fields, prefix, weight.Scales);
+        var tensors = Write(weight, prefix, NormalFloat3, fields);
+        tensors[prefix + ".quant_map"] = tensor(ThreeBitKernels.Values);
+        foreach (var (name, scale) in scales) tensors.Add(name, scale);
+        return tensors;
+    }
+
     public static QuantizedTensor Read(QuantState state)
     {
         var shape = state.Shape;
@@ -23,8 +34,7 @@ internal static class OwnLayout
         switch (state.Kind)
         {
             case Dynamic:
-                var block = state.Int("blocksize");
-                if (block is < 32 or > Blocks.Unit || !int.IsPow2(block)) throw state.Bad($"blocksize is {block}; a power of two from 32 to 4096 is known");
+                var block = state.BlockSize();
                 return new Int8DynamicTensor(new() { BlockSize = block }, shape, state.SourceType,
                     state.Tensor("", ScalarType.Byte, shape), state.Scales(".absmax", (state.Elements - 1) / block + 1));
             case Groups:

@@ -77,6 +77,13 @@ internal sealed class QuantState
 
     public int Int(string field) => Field(field, node => node.GetValue<int>());
 
+    /// <summary>The field "blocksize".</summary>
+    public int BlockSize()
+    {
+        var size = Int("blocksize");
+        return size is >= Blocks.Smallest and <= Blocks.Unit && int.IsPow2(size) ? size : throw Bad($"blocksize is {size}; a power of two from 32 to 4096 is known");
+    }
+
     public float Single(string field) =>
         Field(field, node => (float)node.GetValue<double>()) is var value && float.IsFinite(value) ? value : throw Bad($"{field} is {value}");
 

@@ -1,4 +1,4 @@
-// A weight as codes and scales, and the formats that make one. A format is a small record (Nf4, Fp4, Int8Dynamic, Int8Rows, GroupInt4);
+// A weight as codes and scales, and the formats that make one. A format is a small record (Nf4, Fp4, Nf3, Int8Dynamic, Int8Rows, GroupInt4);
 // what it makes knows its shape and source type, counts its bytes, and gives back the weight or some of its rows.
 using System.Buffers;
 using static TorchSharp.torch;
@@ -64,7 +64,7 @@ public abstract class QuantizedTensor : IDisposable
     /// <summary>The weight's type before it was quantized: what <see cref="Dequantize"/> gives unless told.</summary>
     public ScalarType SourceType { get; }
 
-    /// <summary>The codes: uint8, two a byte where they have 4 bits (int8 for <see cref="Int8Rows"/>). Belongs to this object.</summary>
+    /// <summary>The codes: uint8, two a byte where they have 4 bits, eight in three where they have 3 (int8 for <see cref="Int8Rows"/>). Belongs to this object.</summary>
     public abstract Tensor Codes { get; }
 
     /// <summary>Codes, scales and what else there is of this weight's own.</summary>

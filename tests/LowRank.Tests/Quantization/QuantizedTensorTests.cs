@@ -16,7 +16,8 @@ public sealed class QuantizedTensorTests : IDisposable
     {
         ["nf4"] = new Nf4 { DoubleQuantization = false }, ["nf4 double"] = Nf4.WithDoubleQuantization, ["nf4 4096"] = new Nf4 { BlockSize = 4096 },
         ["nf4 32"] = new Nf4 { BlockSize = 32 }, ["fp4"] = new Fp4 { DoubleQuantization = false }, ["fp4 double"] = new Fp4 { BlockSize = 128 },
-        ["int8"] = new Int8Dynamic(), ["int8 32"] = new Int8Dynamic { BlockSize = 32 }, ["int8 rows"] = new Int8Rows(),
+        ["nf3"] = new Nf3 { DoubleQuantization = false }, ["nf3 double"] = Nf3.WithDoubleQuantization, ["nf3 32"] = new Nf3 { BlockSize = 32 },
+        ["nf3 4096"] = new Nf3 { BlockSize = 4096 }, ["int8"] = new Int8Dynamic(), ["int8 32"] = new Int8Dynamic { BlockSize = 32 }, ["int8 rows"] = new Int8Rows(),
         ["int4"] = new GroupInt4(), ["int4 of 7"] = new GroupInt4 { GroupSize = 7 }, ["int4 of 1"] = new GroupInt4 { GroupSize = 1 },
     };
 
@@ -36,14 +37,16 @@ public sealed class QuantizedTensorTests : IDisposable
             var parts = wide.split(groups.GroupSize, 1).Select(part => (part.amax([1], true) - part.amin([1], true)).expand_as(part));
             return cat([.. parts], 1);
         }
-        var size = format switch { FourBitFormat four => four.BlockSize, Int8Dynamic eight => eight.BlockSize, _ => throw new InvalidOperationException() };
+        var size = format switch { FourBitFormat four => four.BlockSize, Nf3 three => three.BlockSize, Int8Dynamic eight => eight.BlockSize, _ => throw new InvalidOperationException() };
         return cat([.. wide.flatten().split(size).Select(block => block.abs().max().expand_as(block))]).view(wide.shape);
     }
 
     private static double Share(StorageFormat format) => format switch
     {
-        Nf4 => 0.1520, Fp4 => 1 / 6.0, Int8Dynamic => 0.0071, Int8Rows => 0.5 / 127, _ => 0.5 / 15,
+        Nf4 => 0.1520, Nf3 => 0.2325, Fp4 => 1 / 6.0, Int8Dynamic => 0.0071, Int8Rows => 0.5 / 127, _ => 0.5 / 15,
     };
+
+    private static bool HasDoubleScales(StorageFormat format) => format is FourBitFormat { DoubleQuantization: true } or Nf3 { DoubleQuantization: true };
 
     [Theory, MemberData(nameof(Names))]
     public void TheErrorIsBounded(string name)
@@ -58,7 +61,7 @@ public sealed class QuantizedTensorTests : IDisposable
                 Assert.Equal(weight.shape, back.shape);
                 Assert.Equal((type, format), (stored.SourceType, stored.Format));
                 // Quantized scales are off by up to 0.0071 of the largest scale's distance from their mean; Int8Rows has float16's 2^-11 too.
-                var scales = format is FourBitFormat { DoubleQuantization: true } ? 0.0072 * Wide(weight).abs().max().item<double>() : 0;
+                var scales = HasDoubleScales(format) ? 0.0072 * Wide(weight).abs().max().item<double>() : 0;
                 // A short last block is scaled in the source's type.
                 var rounding = type == ScalarType.BFloat16 ? 1 / 512.0 : type == ScalarType.Float16 ? 1 / 4096.0 : 0;
                 var limit = Reach(format, weight) * (Share(format) + (format is Int8Rows ? 0.0005 : 1e-5) + rounding) + scales + 1e-9;
@@ -81,7 +84,7 @@ public sealed class QuantizedTensorTests : IDisposable
         var once = Formats[name].Encode(weight).Dequantize();
         var twice = Formats[name].Encode(once).Dequantize();
         var (first, second) = ((once - weight).norm().item<float>(), (twice - once).norm().item<float>());
-        Assert.True(second <= first * (Formats[name] is FourBitFormat { DoubleQuantization: true } ? 0.2 : Formats[name] is Int8Dynamic ? 0.6 : 0.02), $"{first} and then {second}");
+        Assert.True(second <= first * (HasDoubleScales(Formats[name]) ? 0.2 : Formats[name] is Int8Dynamic ? 0.6 : 0.02), $"{first} and then {second}");
     }
 
     [Theory, MemberData(nameof(Names))]
@@ -130,7 +133,7 @@ public sealed class QuantizedTensorTests : IDisposable
             var weight = full([9, 70], value);
             var back = Formats[name].Encode(weight).Dequantize();
             Assert.True(back.isfinite().all().item<bool>());
-            Golden.Close(weight, back, value == 1e-41f || (name == "int8 rows" && value == 2e-20f) ? 1 : Formats[name] is Nf4 or Fp4 or Int8Dynamic && value < 0 ? 0.008 : 2e-6, $"{value}");
+            Golden.Close(weight, back, value == 1e-41f || (name == "int8 rows" && value == 2e-20f) ? 1 : Formats[name] is Nf4 or Nf3 or Fp4 or Int8Dynamic && value < 0 ? 0.008 : 2e-6, $"{value}");
         }
     }
 
@@ -153,6 +156,8 @@ public sealed class QuantizedTensorTests : IDisposable
         Assert.Equal(0.5159, Nf4.Quantize(weight).Bytes / (double)weight.numel(), 4);
         Assert.Equal(4.126953, Nf4.Quantize(weight).Bytes * 8.0 / weight.numel(), 4);
         Assert.Equal(4.5, Nf4.Quantize(weight, doubleQuantization: false).Bytes * 8.0 / weight.numel());
+        Assert.Equal(3.126953, Nf3.Quantize(weight).Bytes * 8.0 / weight.numel(), 4);
+        Assert.Equal(3.5, Nf3.Quantize(weight, doubleQuantization: false).Bytes * 8.0 / weight.numel());
         Assert.Equal(4.5, Fp4.Quantize(weight, 64, false).Bytes * 8.0 / weight.numel());
         Assert.Equal(8 + 32 / 256.0, Int8Dynamic.Quantize(weight).Bytes * 8.0 / weight.numel());
         Assert.Equal(8 + 32 / 1024.0, Int8Rows.Quantize(weight).Bytes * 8.0 / weight.numel());
@@ -192,6 +197,7 @@ public sealed class QuantizedTensorTests : IDisposable
         foreach (var size in new[] { 0, -64, 16, 48, 8192 })
         {
             Assert.Contains($"asked for {size}", Refused(() => Nf4.Quantize(weight, size)));
+            Assert.Contains($"asked for {size}", Refused(() => Nf3.Quantize(weight, size)));
             Assert.Contains($"asked for {size}", Refused(() => Int8Dynamic.Quantize(weight, size)));
         }
         Assert.Contains("asked for 0", Refused(() => GroupInt4.Quantize(weight, 0)));

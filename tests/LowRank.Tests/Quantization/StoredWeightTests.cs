@@ -17,11 +17,12 @@ public sealed class StoredWeightTests : IDisposable
     private static QuantizedTensor Make(string format, Tensor weight) => format switch
     {
         "nf4" => Nf4.Quantize(weight), "nf4 plain" => Nf4.Quantize(weight, 128, false), "fp4" => Fp4.Quantize(weight),
+        "nf3" => Nf3.Quantize(weight), "nf3 plain" => Nf3.Quantize(weight, 32, false),
         "int8" => Int8Dynamic.Quantize(weight, 64), "rows" => Int8Rows.Quantize(weight), _ => GroupInt4.Quantize(weight, 16),
     };
 
     [Theory]
-    [InlineData("nf4"), InlineData("nf4 plain"), InlineData("fp4"), InlineData("int8"), InlineData("rows"), InlineData("int4")]
+    [InlineData("nf4"), InlineData("nf4 plain"), InlineData("fp4"), InlineData("nf3"), InlineData("nf3 plain"), InlineData("int8"), InlineData("rows"), InlineData("int4")]
     public void ThroughAFile(string format)
     {
         foreach (var (rows, columns) in new[] { (48L, 80L), (5L, 37L), (300L, 64L) })
@@ -151,6 +152,13 @@ public sealed class StoredWeightTests : IDisposable
         Assert.Contains("nested_blocksize is 128", Refused(Field("nested_blocksize", 128)));
         Assert.Contains("known", Refused(f => { f["w.quant_state.other__q2"] = f[State]; f.Remove(State); }));
         Assert.Contains("2 quant_states", Refused(f => f["w.quant_state.other__q2"] = f[State]));
+        var nf3 = Nf3.Quantize(randn(4, 64)).ToTensors("w");
+        Assert.Equal(["w", "w.absmax", "w.nested_absmax", "w.nested_quant_map", "w.quant_map", "w.quant_state.lowrank__nf3"], nf3.Keys.Order(StringComparer.Ordinal));
+        nf3["w.quant_map"][2] = -0.25f;
+        Assert.Contains("-0.25 for code 2", Assert.Throws<InvalidDataException>(() => QuantizedTensor.FromTensors("w", nf3)).Message);
+        nf3["w.quant_map"] = tensor(ThreeBitKernels.Values);
+        nf3["w"] = zeros(128, ScalarType.Byte);
+        Assert.Contains("needs Byte [96]", Assert.Throws<InvalidDataException>(() => QuantizedTensor.FromTensors("w", nf3)).Message);
         var int4 = GroupInt4.Quantize(randn(4, 64)).ToTensors("w");
         int4["w.zeros"] = zeros(4, 3);
         Assert.Contains("w.zeros is Float32 [4, 3]", Assert.Throws<InvalidDataException>(() => QuantizedTensor.FromTensors("w", int4)).Message);
