@@ -72,10 +72,15 @@ public sealed partial class AdaptedLinear : nn.Module<Tensor, Tensor>
         Take(format.Encode(dense, name));
     }
 
-    /// <summary>Puts a quantized weight of the layer's shape in place of the dense one.</summary>
+    /// <summary>Puts a quantized weight of the layer's shape in place of the dense or quantized one.</summary>
     internal void Take(QuantizedTensor quantized)
     {
         using var grad = no_grad();
+        if (storage is QuantizedWeight before)
+        {
+            before.Replace(quantized);
+            return;
+        }
         storage = new QuantizedWeight(quantized);
         using var nothing = empty([0], weight.dtype, weight.device);
         weight.requires_grad = false;
@@ -142,13 +147,21 @@ public sealed partial class AdaptedLinear : nn.Module<Tensor, Tensor>
         if (decomposed) RefuseOffset(name, update);
 
         using var grad = no_grad();
-        var magnitude = decomposed ? Weight.RowNormSquared().sqrt() : null;
+        var magnitude = decomposed ? StartingNorm(update) : null;
         var adapter = new LinearAdapter(name, update, magnitude, dropout, trainable);
         register_module(name, adapter);
         adapter.train(training);
         adapters.Add(adapter);
         SetActive(name);
         return adapter;
+    }
+
+    /// <summary>‖W + ΔW‖ of each row [out], as the layer is with an adapter that has not been trained.</summary>
+    private Tensor StartingNorm(Update update)
+    {
+        if (update.StartsAtZero) return Weight.RowNormSquared().sqrt();
+        using var squared = update.RowNormSquared(Weight);
+        return squared.sqrt();
     }
 
     /// <summary>Takes an adapter off; the layer is as if it had never had it.</summary>

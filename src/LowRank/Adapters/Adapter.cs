@@ -25,6 +25,18 @@ public static class Adapter
         LoraInit init = LoraInit.Kaiming) =>
         Lora(rank, alpha, rsLora, dropout, bias: false, init).WithMagnitude();
 
+    /// <summary>LoRA or DoRA that begins with what storing the weights loses (LoftQ, arXiv 2310.08659). Adapt then quantizes its targets; a
+    /// model that is quantized already needs the folder of the dense one.</summary>
+    /// <param name="config">Adapter.Lora or Adapter.Dora.</param>
+    /// <param name="format">How the weights are stored; NF4 with double quantization if not given.</param>
+    /// <param name="iterations">T; more than one moves the codes too. Each takes an SVD of every target.</param>
+    /// <param name="originals">A folder or .safetensors file with the weights from before quantizing, for a quantized model.</param>
+    public static LoraConfig WithLoftQ(this LoraConfig config, StorageFormat? format = null, int iterations = 1, string? originals = null) => config with
+    {
+        Init = LoraInit.LoftQ,
+        LoftQ = new() { Format = format ?? Nf4.WithDoubleQuantization, Iterations = iterations, Originals = originals },
+    };
+
     /// <summary>VeRA (arXiv 2310.11454): ΔW = diag(b) B diag(d) A; A and B are frozen and shared by all layers.</summary>
     /// <param name="rank">r of the shared projections; large, as it costs r numbers a layer.</param>
     /// <param name="initialD">What d starts as.</param>

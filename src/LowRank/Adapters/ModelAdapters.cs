@@ -21,6 +21,7 @@ public static class ModelAdapters
         this nn.Module model, AdapterConfig config, TargetPattern? targets = null, string name = Adapter.DefaultName)
     {
         var chosen = config with { Targets = targets ?? config.Targets };
+        chosen.CheckStart(model.TargetsOf(chosen, name));
         model.AddAdapter(chosen, name, trainable: true);
         return TrainableParameters.Of(model);
     }
@@ -149,7 +150,10 @@ public static class ModelAdapters
         foreach (var (_, parameter) in model.BaseParameters().ToList()) parameter.requires_grad = false;
         if (model is SequenceClassifier classifier) classifier.TrainHead(trainable);
         foreach (var ((_, layer), update) in targets.Zip(updates))
+        {
+            if (update.TakeCodes() is { } codes) layer.Take(codes);
             layer.AddAdapter(name, update, config.Decomposed, config.Dropout, trainable).Config = config;
+        }
         model.SetAdapter(name);
     }
 

@@ -1,5 +1,6 @@
 // How LoRA's A [r, in] and B [out, r] start. Three draw them so that BA = 0. Two read W and take its leading part, so that training
-// begins in W's own directions; the update then stands for s·BA − s·B₀A₀ (LowRankUpdate), and the layer's output is W's at first.
+// begins in W's own directions; the update then stands for s·BA − s·B₀A₀ (LowRankUpdate), and the layer's output is W's at first. One takes
+// the leading part of what quantizing W loses (LoftQ.cs).
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -23,12 +24,18 @@ public enum LoraInit
 
     /// <summary>OLoRA (arXiv 2406.01775): with W = Q R, the first r columns of Q and rows of R, unscaled.</summary>
     Olora,
+
+    /// <summary>LoftQ (arXiv 2310.08659): W becomes codes, and A and B begin at what those lost of it, as <see cref="LoraConfig.LoftQ"/> says.</summary>
+    LoftQ,
 }
 
 internal static class LoraStart
 {
     /// <summary>Does it take A and B from W?</summary>
-    public static bool ReadsWeight(this LoraInit init) => init is LoraInit.Pissa or LoraInit.Olora;
+    public static bool ReadsWeight(this LoraInit init) => init.IsPartOfWeight() || init == LoraInit.LoftQ;
+
+    /// <summary>Are A and B at first a part of W, which ΔW then leaves out?</summary>
+    public static bool IsPartOfWeight(this LoraInit init) => init is LoraInit.Pissa or LoraInit.Olora;
 
     /// <summary>Draws A [r, in] and B [out, r]; call it with gradients off. What reads W is drawn as kaiming until it does.</summary>
     public static void Draw(LoraInit init, Parameter a, Parameter b)

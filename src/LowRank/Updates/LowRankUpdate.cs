@@ -14,6 +14,7 @@ public sealed class LowRankUpdate : Update
     private readonly Parameter lora_B;
     private readonly Parameter? lora_bias;
     private LowRankUpdate? start;                       // −s·B₀A₀, if A and B began as a part of W
+    private QuantizedTensor? codes;                     // what W becomes when the update is put on its layer (LoftQ)
     private readonly RowTable rowsOfB = new();
 
     /// <param name="inFeatures">Columns of ΔW.</param>
@@ -64,6 +65,8 @@ public sealed class LowRankUpdate : Update
     /// <summary>What A and B were when they were taken from W; the update is their change since then. Null if they were drawn.</summary>
     internal (Parameter A, Parameter B)? Start => start is null ? null : (start.lora_A, start.lora_B);
 
+    internal override bool StartsAtZero => Init != LoraInit.LoftQ;
+
     public override bool CanRestart => !Init.ReadsWeight();
 
     public override void Restart()
@@ -78,8 +81,7 @@ public sealed class LowRankUpdate : Update
     /// stays, so that switching off, removing and unmerging give back what was there; the papers keep W − s·B₀A₀ in its place.</summary>
     internal void StartFrom(FrozenWeight weight)
     {
-        if (Rank > Math.Min(InFeatures, OutFeatures))
-            throw new ArgumentException($"{Init} takes {Rank} directions from a weight [{OutFeatures}, {InFeatures}], which has fewer; lower the rank");
+        RequireDirections();
         if (Init == LoraInit.Pissa && Scale <= 0) throw new ArgumentException($"PiSSA divides by the scale, which must be positive; it is {Scale}");
         using var grad = no_grad();
         using var dense = weight.Dequantize(FrozenWeight.Wide(weight.DataType));
@@ -95,6 +97,34 @@ public sealed class LowRankUpdate : Update
         start.lora_B.copy_(lora_B);
         foreach (var parameter in start.parameters()) parameter.requires_grad = false;
         register_module(nameof(start), start);
+    }
+
+    /// <summary>Takes A and B from what storing W [out, in] loses (<see cref="LoraInit.LoftQ"/>), and keeps the codes for the layer.</summary>
+    internal void StartFromQuantizing(Tensor weight, LoftQ loftQ, string? name)
+    {
+        RequireDirections();
+        loftQ.Validate(Scale);
+        using var grad = no_grad();
+        (var a, var b, codes) = loftQ.Of(weight, Rank, Scale, name);
+        using (a)
+        using (b)
+        {
+            lora_A.copy_(a);
+            lora_B.copy_(b);
+        }
+    }
+
+    internal override QuantizedTensor? TakeCodes()
+    {
+        var taken = codes;
+        codes = null;
+        return taken;
+    }
+
+    private void RequireDirections()
+    {
+        if (Rank > Math.Min(InFeatures, OutFeatures))
+            throw new ArgumentException($"{Init} takes {Rank} directions from a weight [{OutFeatures}, {InFeatures}], which has fewer; lower the rank");
     }
 
     public override IReadOnlyList<UpdateTensor> Tensors => lora_bias is null

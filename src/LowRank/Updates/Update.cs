@@ -91,6 +91,12 @@ public abstract class Update(string name, long inFeatures, long outFeatures) : n
         return AddedTo(dense);
     }
 
+    /// <summary>Is ΔW 0 before the first step?</summary>
+    internal virtual bool StartsAtZero => true;
+
+    /// <summary>What the layer's weight is stored as from the moment that this update is put on it (LoftQ), once; null leaves it.</summary>
+    internal virtual QuantizedTensor? TakeCodes() => null;
+
     /// <summary>Can it begin anew with ΔW = 0 (<see cref="Restart"/>)?</summary>
     public virtual bool CanRestart => false;
 

@@ -26,6 +26,14 @@ public static class ModelQuantization
     internal static long QuantizedParameters(this nn.Module model) =>
         model.LinearLayers().Where(l => l.Layer.Weight is QuantizedWeight).Sum(l => l.Layer.InFeatures * l.Layer.OutFeatures);
 
+    /// <summary>The linear layers that a pattern chooses, at least one.</summary>
+    internal static IReadOnlyList<(string Path, AdaptedLinear Layer)> LayersIn(this TargetPattern pattern, nn.Module model)
+    {
+        var layers = model.LinearLayers();
+        pattern.RequireIn([.. layers.Select(l => l.Path)]);
+        return [.. layers.Where(l => pattern.Matches(l.Path))];
+    }
+
     /// <summary>Stores the weights of linear layers in another form, layer by layer, so that no second copy of the model exists. They train no
     /// more; adapters go on top as on dense weights (QLoRA, arXiv 2305.14314).</summary>
     /// <param name="model">A model of <see cref="AdaptedLinear"/> layers.</param>
@@ -37,17 +45,13 @@ public static class ModelQuantization
     /// changed.</exception>
     public static QuantizationSummary Quantize(this nn.Module model, StorageFormat format, TargetPattern? targets = null)
     {
-        var pattern = targets ?? TargetPattern.AllLinear;
-        var layers = model.LinearLayers();
-        pattern.RequireIn([.. layers.Select(l => l.Path)]);
-        var chosen = layers.Where(l => pattern.Matches(l.Path)).ToList();
+        var chosen = (targets ?? TargetPattern.AllLinear).LayersIn(model);
         foreach (var (path, layer) in chosen)
         {
             layer.CheckQuantize(path);
-            using var scope = NewDisposeScope();
             using var grad = no_grad();
-            if (!layer.Weight.Dequantize().isfinite().all().item<bool>())
-                throw new ArgumentException($"{path}.weight has a NaN or infinity, which no code stands for; nothing was quantized");
+            using var weight = layer.Weight.Dequantize();
+            OriginalWeights.RequireFinite(path, weight);
         }
         var before = chosen.Sum(l => l.Layer.Weight.Bytes);
         foreach (var (path, layer) in chosen) layer.Quantize(format, path + ".weight");

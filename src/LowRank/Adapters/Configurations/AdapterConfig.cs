@@ -53,6 +53,9 @@ public abstract record AdapterConfig
         [.. targets.Select(t => CreateUpdate(t.Path, t.Layer.InFeatures, t.Layer.OutFeatures,
             FrozenWeight.Wide(t.Layer.Weight.DataType), t.Layer.Weight.Device))];
 
+    /// <summary>Throws if a new adapter can't begin on these layers; one out of a file still may.</summary>
+    internal virtual void CheckStart(IReadOnlyList<(string Path, AdaptedLinear Layer)> targets) { }
+
     /// <summary>Name and shape of every tensor that the update has in a file, for one layer.</summary>
     internal abstract IEnumerable<(string Name, long[] Shape)> TensorsOf(string path, long inFeatures, long outFeatures);
 

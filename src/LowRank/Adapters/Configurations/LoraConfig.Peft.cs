@@ -19,7 +19,7 @@ public sealed partial record LoraConfig
         [("gaussian", LoraInit.Gaussian), ("orthogonal", LoraInit.Orthogonal), ("pissa", LoraInit.Pissa), ("olora", LoraInit.Olora)];
 
     /// <summary>Initialisations that change the base model's weights in ways that can't be computed again from them.</summary>
-    private static readonly string[] ChangingBase = ["pissa_niter", "loftq", "corda", "lora_ga"];
+    private static readonly string[] ChangingBase = ["pissa_niter", "corda", "lora_ga"];
 
     internal static PeftMethod Peft { get; } = new("LORA", ReadFields);
 
@@ -34,8 +34,9 @@ public sealed partial record LoraConfig
         fields.TryAdd("exclude_modules", null);
         fields["ensure_weight_tying"] = false;
         fields["fan_in_fan_out"] = false;
-        fields["init_lora_weights"] = Init == LoraInit.Kaiming ? true : Inits.First(i => i.Init == Init).Name;
-        fields["loftq_config"] = new JsonObject();
+        // PEFT would begin LoftQ again on a base that has its codes: as its guide says, a file of it has "true" here.
+        fields["init_lora_weights"] = Init is LoraInit.Kaiming or LoraInit.LoftQ ? true : Inits.First(i => i.Init == Init).Name;
+        fields["loftq_config"] = Init == LoraInit.LoftQ ? LoftQ.Write() : new JsonObject();
         fields["lora_alpha"] = PeftFields.Number(Alpha);
         fields["lora_bias"] = Bias;
         fields["lora_dropout"] = PeftFields.Real(Dropout);
@@ -50,6 +51,7 @@ public sealed partial record LoraConfig
     {
         foreach (var (field, unused) in Unsupported) fields.Refuse(field, unused);
         var init = fields["init_lora_weights"];
+        var loftQ = LoftQ.Read(fields);
         if (init?.GetValueKind() == JsonValueKind.String
             && Array.Exists(ChangingBase, p => init.GetValue<string>().StartsWith(p, StringComparison.Ordinal)))
             throw fields.Bad($"\"init_lora_weights\" is {init.ToJsonString()}, which changes the base model too; " +
@@ -62,7 +64,8 @@ public sealed partial record LoraConfig
             Decomposed = fields.Get("use_dora", false),
             Bias = fields.Get("lora_bias", false),
             Dropout = fields.Get("lora_dropout", 0.0),
-            Init = init?.GetValueKind() == JsonValueKind.String ? Inits.FirstOrDefault(i => i.Name == init.GetValue<string>()).Init : LoraInit.Kaiming,
+            LoftQ = loftQ ?? new(),
+            Init = loftQ is not null ? LoraInit.LoftQ : init?.GetValueKind() == JsonValueKind.String ? Inits.FirstOrDefault(i => i.Name == init.GetValue<string>()).Init : LoraInit.Kaiming,
             RankPattern = fields.Table<long>("rank_pattern"),
             AlphaPattern = fields.Table<double>("alpha_pattern"),
         };
