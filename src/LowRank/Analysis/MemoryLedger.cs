@@ -1,7 +1,8 @@
 // Where the memory of a step goes, from shapes alone: no tensor is made, so a model of any size can be asked about. What the activations
 // take is what this library's functions keep (see ActivationTrace); the tests hold it against the allocator's count.
 //
-//   weights        every parameter of the base model in its type
+//   weights        every parameter of the base model in its type, or as it is stored
+//   originals      what storage levels that change keep of it in host memory
 //   adapters       what the adapter trains, in float32 or wider, and frozen matrices that its layers share (VeRA)
 //   tables         computed once and kept: the rotary angles, row norms of decomposed layers, MoRA's maps
 //   gradients      one for each trained number, in its type
@@ -18,6 +19,9 @@ public sealed record MemoryLedger
 {
     /// <summary>The base model's parameters.</summary>
     public long Weights { get; private init; }
+
+    /// <summary>Weights from before quantizing that stay in host memory, for levels to be made from (<see cref="StorageLevelPolicy"/>).</summary>
+    public long Originals { get; private init; }
 
     /// <summary>The adapter's tensors, and frozen ones that its layers share.</summary>
     public long Adapters { get; private init; }
@@ -38,7 +42,7 @@ public sealed record MemoryLedger
     public long Activations { get; private init; }
 
     /// <summary>What stays from step to step.</summary>
-    public long Resident => Weights + Adapters + Tables + Optimizer;
+    public long Resident => Weights + Originals + Adapters + Tables + Optimizer;
 
     /// <summary>
     /// The most at one time: what is resident, and the worst moment of forward, backward and the optimizer's step, with what a layer has
@@ -72,7 +76,10 @@ public sealed record MemoryLedger
         optimizer.Validate();
         if (adapter is null && storage is not null)
             throw new ArgumentException("full fine-tuning trains the weights, which only a dense storage can; leave the storage out or give an adapter");
-        var resident = Parts(model, ref adapter, batch, tokens, targets, dtype, storage);
+        var resident = Parts(model, ref adapter, batch, tokens, targets, dtype, storage) with
+        {
+            Originals = keepsOriginals ? model.Products().Where(l => storage!(l) is not null).Sum(l => l.InFeatures * l.OutFeatures) * dtype.ElementSize() : 0,
+        };
         var trained = adapter is null ? model.ParameterCount : adapter.CountTrainable(model.LinearLayers());
         var type = adapter is null ? dtype : FrozenWeight.Wide(dtype);
         var gradients = trained * type.ElementSize();

@@ -60,7 +60,7 @@ public static class Trainer
                 var (mean, norm) = Step(step);
                 var speed = (tokens - seen) / (clock.Elapsed.TotalSeconds - before);
                 var evaluation = options.Evaluate is not null && ((step + 1) % options.EvaluateEvery == 0 || step + 1 == options.Steps)
-                    ? Evaluated(options.Evaluate) : (double?)null;
+                    ? Evaluated(options.Evaluate, step + 1) : (double?)null;
                 steps.Add(new(step + 1, mean, rate, norm, speed, clock.Elapsed.TotalSeconds, evaluation));
                 progress.Show(steps[^1]);
                 options.OnStep?.Invoke(steps[^1]);
@@ -102,11 +102,13 @@ public static class Trainer
             return (mean, norm);
         }
 
-        double Evaluated(Func<double> evaluate)
+        double Evaluated(Func<double> evaluate, long done)
         {
             using var scope = NewDisposeScope();
             foreach (var policy in options.Policies) policy.BeforeEvaluation();
-            return evaluate();
+            var value = evaluate();
+            foreach (var policy in options.Policies) policy.AfterEvaluation(done, value);
+            return value;
         }
     }
 

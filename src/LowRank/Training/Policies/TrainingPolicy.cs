@@ -1,7 +1,8 @@
 // What trains at a step: the fourth axis. A policy watches the trainer's steps; layers and updates do not know it. The trainer asks
 // all policies in their order at each of these moments:
 //
-//   Begin, then for each step:  LearningRateAt, BeforeStep, forward and backward, Penalty, clipping, BeforeUpdate, AdamW, AfterUpdate
+//   Begin, then for each step:  LearningRateAt, BeforeStep, forward and backward, Penalty, clipping, BeforeUpdate, AdamW, AfterUpdate,
+//   and where there is an evaluation:  BeforeEvaluation, AfterEvaluation
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -38,6 +39,9 @@ public abstract class TrainingPolicy
 
     /// <summary>Before an evaluation between two steps.</summary>
     public virtual void BeforeEvaluation() { }
+
+    /// <summary>After an evaluation, with the loss that it gave in nats; steps are counted from 1 here, as <see cref="StepMetrics"/> does.</summary>
+    public virtual void AfterEvaluation(long step, double loss) { }
 
     /// <summary>After the last step, however the run ended.</summary>
     public virtual void End() { }
