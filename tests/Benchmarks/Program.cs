@@ -70,6 +70,7 @@ command.SetAction(parsed =>
     foreach (var failure in failures) Console.Error.WriteLine($"not measured: {failure}");
     return failures.Count == 0 ? 0 : 1;
 });
+command.Subcommands.Add(StorageLevels.Create());
 return command.Parse(args).Invoke();
 
 static string ResultsFolder([CallerFilePath] string file = "") => Path.Combine(Path.GetDirectoryName(file)!, "results");
