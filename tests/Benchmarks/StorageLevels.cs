@@ -57,7 +57,7 @@ internal static class StorageLevels
     private static void Run(string file, int steps, double rate, int seeds)
     {
         var made = new Comparison("dotnet run -c Release --project tests/Benchmarks -- levels", "data/base", Domain,
-            "StorageLevelPolicy's defaults; evaluated every tenth of the run on all validation texts at the largest rank", steps, rate, __version__, Environment.Version.ToString(), []);
+            "the defaults of StorageLevelPolicy (gain 0.01, tolerance 0.02, patience 1, rest 3) on all validation texts at the largest rank, every tenth of the run", steps, rate, __version__, Environment.Version.ToString(), []);
         if (File.Exists(file))
         {
             var before = JsonSerializer.Deserialize<Comparison>(File.ReadAllText(file))!;
@@ -71,9 +71,13 @@ internal static class StorageLevels
                 if (made.Points.Exists(p => p.Seed == seed && p.Method == method)) continue;
                 var bytes = method == Mixed ? made.Points.Find(p => p.Seed == seed && p.Method == Changing)!.AverageBytes : 0;
                 made.Points.Add(Train(method, seed, steps, rate, bytes));
-                AtomicFile.Write(file, JsonSerializer.Serialize(made, new JsonSerializerOptions { WriteIndented = true }) + "\n");
+                Save();
             }
+        Save();
         Report(made);
+
+        void Save() => AtomicFile.Write(file,
+            JsonSerializer.Serialize(made, new JsonSerializerOptions { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }) + "\n");
     }
 
     private static Point Train(string method, int seed, int steps, double rate, double bytes)
