@@ -68,10 +68,14 @@ public sealed record MemoryLedger
     /// <param name="storage">Bytes of a linear layer's weight where it is not dense, scales and tables included; null for a layer that
     /// is.</param>
     /// <param name="optimizer">How moments are kept; in full if not given.</param>
+    /// <param name="keepsOriginals">Does host memory keep the dense weights of layers that are not, in <paramref name="dtype"/>? In a file they
+    /// take none.</param>
     /// <exception cref="ArgumentException">No layer matches, the embedding does, or a number makes no sense.</exception>
     public static MemoryLedger OfTraining(LlamaConfig model, AdapterConfig? adapter, long batch, long tokens, TargetPattern? targets = null,
-        ScalarType dtype = ScalarType.Float32, Func<LayerShape, long?>? storage = null, TrainingOptimizer? optimizer = null)
+        ScalarType dtype = ScalarType.Float32, Func<LayerShape, long?>? storage = null, TrainingOptimizer? optimizer = null,
+        bool keepsOriginals = false)
     {
+        if (keepsOriginals && storage is null) throw new ArgumentException("originals are kept of weights that are stored otherwise; say how (storage)");
         optimizer ??= new FullAdamW();
         optimizer.Validate();
         if (adapter is null && storage is not null)
@@ -127,6 +131,7 @@ public sealed record MemoryLedger
         })
             rows.Add([name, MiB(bytes)]);
         if (PagedOptimizer > 0) rows.Add(["optimizer, paged", MiB(PagedOptimizer)]);
+        if (Originals > 0) rows.Insert(2, ["originals", MiB(Originals)]);
         return TextTable.Of(rows);
     }
 

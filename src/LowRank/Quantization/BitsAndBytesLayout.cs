@@ -33,14 +33,7 @@ internal static class BitsAndBytesLayout
         {
             [prefix] = weight.Codes.view(-1, 1), [$"{prefix}.quant_map"] = tensor(table.Values),
         };
-        if (scales.Nested is { } nested)
-        {
-            tensors[$"{prefix}.nested_absmax"] = nested.alias();
-            tensors[$"{prefix}.nested_quant_map"] = tensor(EightBitTable.Dynamic.Values);
-            fields["nested_blocksize"] = BlockScales.NestedBlock;
-            fields["nested_dtype"] = "float32";
-            fields["nested_offset"] = (double)scales.Offset;
-        }
+        WriteScales(tensors, fields, prefix, scales);
         var (key, state) = QuantState.Write(prefix, weight, fields);
         tensors[key] = state;
         return tensors;

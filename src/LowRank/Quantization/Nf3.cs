@@ -23,6 +23,11 @@ public sealed record Nf3 : StorageFormat
     public static ThreeBitTensor Quantize(Tensor weight, int blockSize = 64, bool doubleQuantization = true, string? name = null) =>
         (ThreeBitTensor)new Nf3 { BlockSize = blockSize, DoubleQuantization = doubleQuantization }.Encode(weight, name);
 
+    internal override string Kind => OwnLayout.NormalFloat3;
+
+    public override long BytesOf(long outFeatures, long inFeatures) =>
+        ThreeBitKernels.Bytes(outFeatures * inFeatures) + BlockScales.BytesOf((outFeatures * inFeatures - 1) / BlockSize + 1, DoubleQuantization);
+
     private protected override void Check() => Blocks.CheckSize(BlockSize);
 
     private protected override QuantizedTensor Make(Tensor weight, string? name) => ThreeBitTensor.Of(this, weight, name);

@@ -89,6 +89,19 @@ public sealed class MemoryLedgerTests
             Assert.Equal(config.ParameterCount, MemoryLedger.TrainedShapes(config, null).Sum(shape => shape.Aggregate(1L, (product, n) => product * n)));
     }
 
+    /// <summary>Storage levels that change keep the dense weights; in a file they would take nothing.</summary>
+    [Fact]
+    public void OriginalsThatAreKeptAreChargedFor()
+    {
+        long? Nf3(LayerShape layer) => layer.Path == "lm_head" ? null : layer.InFeatures * layer.OutFeatures * 3 / 8;
+        MemoryLedger Of(bool keeps) => MemoryLedger.OfTraining(Llama7B, Adapter.DyLora(8), 1, 256, dtype: ScalarType.BFloat16, storage: Nf3, keepsOriginals: keeps);
+        var (with, without) = (Of(true), Of(false));
+        Assert.Equal(32L * (4 * 4096 * 4096 + 3 * 4096 * 11008) * 2, with.Originals);
+        Assert.Equal((0L, with.Originals, with.Originals), (without.Originals, with.Resident - without.Resident, with.Peak - without.Peak));
+        Assert.StartsWith("originals", with.ToString().Split('\n')[2]);
+        Assert.Contains("say how", Assert.Throws<ArgumentException>(() => MemoryLedger.OfTraining(Llama7B, Adapter.Lora(8), 1, 8, keepsOriginals: true)).Message);
+    }
+
     [Fact]
     public void ItsTextIsATable()
     {
@@ -177,7 +190,7 @@ public sealed class MemoryLedgerTests
     private static readonly Dictionary<string, StorageFormat> Formats = new()
     {
         ["NF4, double"] = Nf4.WithDoubleQuantization, ["FP4"] = new Fp4 { BlockSize = 32, DoubleQuantization = false }, ["int8 rows"] = new Int8Rows(),
-        ["int8 blocks"] = new Int8Dynamic(), ["int4 groups"] = new GroupInt4(),
+        ["int8 blocks"] = new Int8Dynamic(), ["int4 groups"] = new GroupInt4(), ["3 bits"] = Nf3.WithDoubleQuantization,
     };
 
     public static TheoryData<string, string, string> CodesCases =>

@@ -79,7 +79,7 @@ public sealed class QuantizedFolders : IDisposable
         Assert.All(read.LinearLayers(), l => Assert.IsType<DenseWeight>(l.Layer.Weight));
     }
 
-    public static TheoryData<string> FormatNames => new("nf4", "nf4 plain", "fp4", "int8 rows", "int8 blocks", "int4", "mixed", "two layers only");
+    public static TheoryData<string> FormatNames => new("nf4", "nf4 plain", "fp4", "int8 rows", "int8 blocks", "int4", "nf3", "mixed", "two layers only");
 
     [Theory, MemberData(nameof(FormatNames))]
     public void EveryFormatComesBack(string name)
@@ -89,7 +89,7 @@ public sealed class QuantizedFolders : IDisposable
         {
             "nf4" => [(Nf4.WithDoubleQuantization, null)], "nf4 plain" => [(new Nf4 { BlockSize = 128, DoubleQuantization = false }, null)],
             "fp4" => [(new Fp4(), null)], "int8 rows" => [(new Int8Rows(), null)], "int8 blocks" => [(new Int8Dynamic { BlockSize = 64 }, null)],
-            "int4" => [(new GroupInt4(), null)], "mixed" => [(Nf4.WithDoubleQuantization, attention), (new GroupInt4 { GroupSize = 16 }, mlp)],
+            "int4" => [(new GroupInt4(), null)], "nf3" => [(Nf3.WithDoubleQuantization, null)], "mixed" => [(Nf4.WithDoubleQuantization, attention), (new GroupInt4 { GroupSize = 16 }, mlp)],
             _ => [(new Nf4(), "q_proj|lm_head")],
         };
         var config = Square with { Layers = 2, IntermediateSize = 96, TiedEmbeddings = name != "two layers only", AttentionBias = name == "int8 rows" };
@@ -97,7 +97,7 @@ public sealed class QuantizedFolders : IDisposable
         foreach (var (format, targets) in formats) model.Quantize(format, targets);
         model.Save(folder.File(name));
         var entry = Entry(folder.File(name));
-        Assert.Equal(name is "int8 blocks" or "int4" or "mixed" ? "lowrank" : "bitsandbytes", entry["quant_method"]!.GetValue<string>());
+        Assert.Equal(name is "int8 blocks" or "int4" or "nf3" or "mixed" ? "lowrank" : "bitsandbytes", entry["quant_method"]!.GetValue<string>());
         if (name == "mixed") Assert.Equal("""["bitsandbytes__nf4","lowrank__int4_groups"]""", entry["formats"]!.ToJsonString());
         if (name == "two layers only") Assert.Equal(12, entry["llm_int8_skip_modules"]!.AsArray().Count);       // six of seven in two layers
 
