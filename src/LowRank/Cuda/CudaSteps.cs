@@ -58,10 +58,11 @@ public static class CudaSteps
     /// <param name="gram">[r, r]: A Aᵀ.</param>
     /// <param name="scale">s.</param>
     /// <param name="norm">[out]; written.</param>
-    public static void DoraRowNorm(Tensor squares, Tensor wa, Tensor b, Tensor gram, double scale, Tensor norm) =>
-        PlanDoraRowNorm(squares, wa, b, gram, scale, norm).Run();
+    /// <param name="cancelled">[out] bytes, written: 1 for a row whose terms nearly cancel, so that only W itself gives its norm.</param>
+    public static void DoraRowNorm(Tensor squares, Tensor wa, Tensor b, Tensor gram, double scale, Tensor norm, Tensor? cancelled = null) =>
+        PlanDoraRowNorm(squares, wa, b, gram, scale, norm, cancelled).Run();
 
-    internal static KernelLaunch PlanDoraRowNorm(Tensor squares, Tensor wa, Tensor b, Tensor gram, double scale, Tensor norm)
+    internal static KernelLaunch PlanDoraRowNorm(Tensor squares, Tensor wa, Tensor b, Tensor gram, double scale, Tensor norm, Tensor? cancelled = null)
     {
         if (b.dim() != 2) throw new ArgumentException($"b is [{string.Join(", ", b.shape)}]; [out, r] is wanted");
         var (device, rows, rank) = (b.device, (int)b.shape[0], (int)b.shape[1]);
@@ -70,6 +71,8 @@ public static class CudaSteps
         CudaQuantization.Expect(squares, device, ScalarType.Float32, rows, nameof(squares));
         CudaQuantization.Expect(norm, device, ScalarType.Float32, rows, nameof(norm));
         CudaQuantization.Expect(gram, device, ScalarType.Float32, (long)rank * rank, nameof(gram));
-        return new("rownorm.cu", "dora_row_norm", device, CudaQuantization.Blocks(rows, KernelLaunch.Threads / 32), [squares, wa, b, gram, norm, rows, rank, (float)scale]);
+        if (cancelled is not null) CudaQuantization.Expect(cancelled, device, ScalarType.Byte, rows, nameof(cancelled));
+        return new("rownorm.cu", "dora_row_norm", device, CudaQuantization.Blocks(rows, CudaQuantization.Warps),
+            [squares, wa, b, gram, norm, cancelled is null ? CudaArgument.Null : cancelled, rows, rank, (float)scale]);
     }
 }
