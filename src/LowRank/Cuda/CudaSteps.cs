@@ -51,6 +51,9 @@ public static class CudaSteps
         ]);
     }
 
+    /// <summary>Can <see cref="DoraRowNorm"/> run on this device? Everywhere else torch's operators give the same norm.</summary>
+    internal static bool HasDoraRowNorm(Device device) => KernelLauncher.Current.CanRun("rownorm.cu", device);
+
     /// <summary>‖W_o + s B_o A‖ of each row from products that are at hand, all float32 (DoRA, arXiv 2402.09353, eq. 5).</summary>
     /// <param name="squares">[out]: ‖W_o‖².</param>
     /// <param name="wa">[out, r]: W Aᵀ.</param>

@@ -199,7 +199,7 @@ public sealed class LowRankUpdate : Update
         using var b = ScaledB(wide);
         using var wa = weight.OverRows(rows => rows.mm(at));                    // [m, in] x [in, r] -> [m, r]
         using var aa = a.mm(at);                                                // [r, in] x [in, r] -> [r, r]
-        if (wide == ScalarType.Float32 && KernelLauncher.Has(wa)) return RowNormByKernel(weight, wa, b, aa, at);
+        if (wide == ScalarType.Float32 && CudaSteps.HasDoraRowNorm(wa.device)) return RowNormByKernel(weight, wa, b, aa, at);
         using var baa = b.mm(aa);                                               // [out, r] x [r, r] -> [out, r]
         using var ownTerms = baa.mul(b);
         using var own = ownTerms.sum(1);                                        // s²·rowsum((B A Aᵀ) ⊙ B)

@@ -48,6 +48,8 @@ public sealed class CudaErrorTests : IDisposable
         if (NativeLibrary.TryLoad("libcuda.so.1", out _)) Assert.Skip("this machine has NVIDIA's driver");
         var error = Assert.Throws<NotSupportedException>(() => CudaModule.Load("rownorm.cu", 0));
         Assert.Contains("libcuda.so.1 is not on this machine; CUDA kernels need a machine with an NVIDIA GPU and its driver", error.Message);
+        Assert.False(KernelLauncher.Current.CanRun("rownorm.cu", CUDA));
+        Assert.False(KernelLauncher.Current.CanRun("rownorm.cu", CPU));
     }
 
     [Fact]

@@ -15,6 +15,11 @@ internal sealed class EmulatedDevice : KernelLauncher, IDisposable
 
     public override bool Serves(DeviceType device) => device == DeviceType.CPU;
 
+    /// <summary>The sources whose kernels are said to be missing.</summary>
+    public HashSet<string> Without { get; } = [];
+
+    public override bool CanRun(string source, torch.Device device) => Serves(device.type) && !Without.Contains(source);
+
     public override void Launch(KernelLaunch launch)
     {
         Launched.Add(launch.Kernel);

@@ -118,6 +118,10 @@ public sealed class LayerRoutingTests : IDisposable
         layer.Weight.Invalidate();
         Golden.Close(expected, new DirectionNorm().Of(layer.Weight, update), 2e-6, "C");
         Assert.Contains("dora_row_norm", device.Launched);
+        device.Launched.Clear();
+        device.Without.Add("rownorm.cu");                               // then torch's operators, as on the CPU
+        Golden.Close(expected, new DirectionNorm().Of(layer.Weight, update), 1e-7, "C without the kernel");
+        Assert.DoesNotContain("dora_row_norm", device.Launched);
         if (!quantized) Assert.True(expected[3].item<float>() < 1e-3 * expected[0].item<float>());
     }
 
