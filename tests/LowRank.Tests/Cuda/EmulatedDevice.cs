@@ -18,10 +18,14 @@ internal sealed class EmulatedDevice : KernelLauncher, IDisposable
     /// <summary>The sources whose kernels are said to be missing.</summary>
     public HashSet<string> Without { get; } = [];
 
+    /// <summary>What goes wrong at a launch, as a source that does not compile.</summary>
+    public Exception? Failure { get; set; }
+
     public override bool CanRun(string source, torch.Device device) => Serves(device.type) && !Without.Contains(source);
 
     public override void Launch(KernelLaunch launch)
     {
+        if (Failure is not null) throw Failure;
         Launched.Add(launch.Kernel);
         EmulatedKernels.Run(launch);
     }

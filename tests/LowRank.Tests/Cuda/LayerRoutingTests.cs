@@ -184,6 +184,28 @@ public sealed class LayerRoutingTests : IDisposable
         Assert.True(expected.eq(layer.forward(x)).all().item<bool>());
     }
 
+    /// <summary>Kernels that can't be compiled: the compiler's words arrive, and layers stay as they were.</summary>
+    [Fact]
+    public void AKernelThatDoesNotCompileChangesNothing()
+    {
+        using var device = new EmulatedDevice();
+        using var grad = no_grad();
+        var (dense, layer, x) = (new AdaptedLinear(64, 12), new AdaptedLinear(64, 12), randn(3, 64));
+        layer.Quantize(Nf4.WithDoubleQuantization);
+        layer.Adapt(Adapter.Lora(rank: 2));
+        layer.Adapters[0].Update.Tensors[1].Value.normal_();
+        var (plain, expected, stored) = (dense.forward(x), layer.forward(x), ((QuantizedWeight)layer.Weight).Stored);
+        device.Failure = new InvalidOperationException("quantize4.cu does not compile for sm_80");
+        foreach (var action in (Action[])[() => dense.Quantize(Nf4.WithDoubleQuantization), () => layer.forward(x), () => layer.Merge(), () => layer.Weight.Dequantize()])
+            Assert.Contains("does not compile", Assert.Throws<InvalidOperationException>(action).Message);
+        device.Failure = null;
+        Assert.IsType<DenseWeight>(dense.Weight);
+        Assert.True(plain.eq(dense.forward(x)).all().item<bool>());
+        Assert.Same(stored, ((QuantizedWeight)layer.Weight).Stored);
+        Assert.Empty(layer.MergedAdapters);
+        Assert.True(expected.eq(layer.forward(x)).all().item<bool>());
+    }
+
     /// <summary>The norm of a dense W, too, is computed again after a move.</summary>
     [Fact]
     public void DorasNormIsForgottenWhenTheLayerMoves()
