@@ -72,19 +72,33 @@ public sealed partial class AdaptedLinear : nn.Module<Tensor, Tensor>
         Take(format.Encode(dense, name));
     }
 
-    /// <summary>Puts a quantized weight of the layer's shape in place of the dense or quantized one.</summary>
+    /// <summary>Puts a quantized weight of the layer's shape in place of the dense or quantized one, on the layer's device.</summary>
     internal void Take(QuantizedTensor quantized)
     {
         using var grad = no_grad();
+        var moved = quantized.To(Weight.Device);
+        if (!ReferenceEquals(moved, quantized)) quantized.Dispose();
         if (storage is QuantizedWeight before)
         {
-            before.Replace(quantized);
+            before.Replace(moved);
             return;
         }
-        storage = new QuantizedWeight(quantized);
+        storage = new QuantizedWeight(moved);
         using var nothing = empty([0], weight.dtype, weight.device);
         weight.requires_grad = false;
         weight.set_(nothing);
+    }
+
+    /// <summary>Moves the layer: codes and scales too, to a device as they are, while another element type leaves them alone. What was computed
+    /// from the weight before is forgotten.</summary>
+    protected override void _toEpilog(ScalarType? dtype, Device? device, bool non_blocking)
+    {
+        var quantized = storage as QuantizedWeight;
+        var moved = device is null ? null : quantized?.Stored.To(device);        // where that fails, nothing has moved yet
+        base._toEpilog(dtype, device, non_blocking);
+        if (moved is not null) quantized!.Take(moved);
+        storage.Invalidate();
+        foreach (var adapter in adapters) adapter.Norm.Forget();
     }
 
     /// <summary>Throws if <see cref="Quantize"/> can't be done whatever the numbers; changes nothing.</summary>

@@ -15,6 +15,9 @@ public readonly struct CudaArgument
 
     internal bool IsFloat { get; }
 
+    /// <summary>A pointer to nothing, where the kernel allows it.</summary>
+    internal static CudaArgument Null { get; } = new(null, 0);
+
     /// <summary>A pointer to the tensor's elements.</summary>
     public static implicit operator CudaArgument(Tensor tensor) => new(tensor, 0);
 

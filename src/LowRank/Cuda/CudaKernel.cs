@@ -1,6 +1,5 @@
 // A kernel and its launch. It is queued on the stream that torch's own work of this thread goes to, so it runs after what was queued
 // before it and before what comes after; memory that torch's allocator takes back meanwhile is safe for the same reason.
-// TorchSharp has no way to ask for the stream nor to change it, so there it is the default stream.
 using static TorchSharp.torch;
 
 namespace LowRank;
@@ -31,11 +30,7 @@ public sealed unsafe class CudaKernel
         ArgumentOutOfRangeException.ThrowIfGreaterThan(grid, int.MaxValue);
         Span<ulong> values = stackalloc ulong[arguments.Length];
         for (var i = 0; i < arguments.Length; i++) values[i] = arguments[i].Tensor is { } tensor ? (ulong)Checked(tensor, i) : arguments[i].Bits;
-#if LIBTORCH
-        var stream = LibTorch.Runtime.CurrentCudaStream(device);
-#else
-        nint stream = 0;
-#endif
+        var stream = CudaStream.Current(device);
         var pointers = stackalloc void*[arguments.Length];
         fixed (ulong* first = values)
         {

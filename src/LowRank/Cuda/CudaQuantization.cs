@@ -7,7 +7,7 @@ namespace LowRank;
 /// <summary>4-bit and 8-bit blockwise storage by CUDA kernels.</summary>
 public static class CudaQuantization
 {
-    private const int Warps = KernelLaunch.Threads / 32;
+    internal const int Warps = KernelLaunch.Threads / 32;
 
     /// <summary>Most tokens that <see cref="Multiply4"/> takes.</summary>
     public const int MaxTokens = 8;
@@ -22,13 +22,13 @@ public static class CudaQuantization
     public static void Dequantize4(Tensor packed, Tensor absmax, Tensor table, int blockSize, Tensor output, CudaRung rung = CudaRung.Final) =>
         PlanDequantize4(packed, absmax, table, blockSize, output, rung).Run();
 
-    internal static KernelLaunch PlanDequantize4(Tensor packed, Tensor absmax, Tensor table, int blockSize, Tensor output, CudaRung rung)
+    internal static KernelLaunch PlanDequantize4(Tensor packed, BlockScales scales, Tensor table, int blockSize, Tensor output, CudaRung rung)
     {
-        var (device, n, shift) = Check4(packed, absmax, blockSize, output, nameof(output));
+        var (device, n, shift) = Check4(packed, scales, blockSize, output, nameof(output));
         Expect(table, device, ScalarType.Float32, 16, nameof(table));
         if (!Aligned(packed, output)) rung = CudaRung.Naive;
         var perThread = rung == CudaRung.Naive ? 1 : 16 / output.ElementSize * (rung == CudaRung.Final ? 4 : 1);
-        return new("dequantize4.cu", "dequantize4" + Infix(rung) + TypeName(output), device, Blocks(n, KernelLaunch.Threads * perThread), [packed, absmax, table, output, n, shift]);
+        return new("dequantize4.cu", "dequantize4" + Infix(rung) + TypeName(output), device, Blocks(n, KernelLaunch.Threads * perThread), [packed, .. Arguments(scales), table, output, n, shift]);
     }
 
     /// <summary>The codes and absmax of x; see <see cref="Dequantize4"/> for the shapes.</summary>
@@ -57,10 +57,11 @@ public static class CudaQuantization
     /// <param name="blockSize">A power of two from 32 to 4096.</param>
     /// <param name="y">[tokens, out], x's type; written.</param>
     /// <param name="rung">Which kernel; an <c>in</c> that 32 does not divide, or memory not aligned to 16 bytes, always takes the first.</param>
-    public static void Multiply4(Tensor x, Tensor packed, Tensor absmax, Tensor table, int blockSize, Tensor y, CudaRung rung = CudaRung.Final) =>
-        PlanMultiply4(x, packed, absmax, table, blockSize, y, rung).Run();
+    /// <param name="accumulate">Add to what y holds.</param>
+    public static void Multiply4(Tensor x, Tensor packed, Tensor absmax, Tensor table, int blockSize, Tensor y, CudaRung rung = CudaRung.Final, bool accumulate = false) =>
+        PlanMultiply4(x, packed, absmax, table, blockSize, y, rung, accumulate).Run();
 
-    internal static KernelLaunch PlanMultiply4(Tensor x, Tensor packed, Tensor absmax, Tensor table, int blockSize, Tensor y, CudaRung rung)
+    internal static KernelLaunch PlanMultiply4(Tensor x, Tensor packed, BlockScales scales, Tensor table, int blockSize, Tensor y, CudaRung rung, bool accumulate = false)
     {
         if (x.dim() != 2 || y.dim() != 2 || x.shape[0] != y.shape[0] || x.dtype != y.dtype)
             throw new ArgumentException($"x [tokens, in] and y [tokens, out] of one type are wanted; they are {Describe(x)} and {Describe(y)}");
@@ -72,14 +73,14 @@ public static class CudaQuantization
         var shift = Shift(blockSize);
         ExpectFloat(x, device, tokens * inFeatures, nameof(x));
         ExpectFloat(y, device, tokens * outFeatures, nameof(y));
-        ExpectStorage(packed, absmax, device, outFeatures * inFeatures, blockSize);
+        ExpectStorage(packed, scales, device, outFeatures * inFeatures, blockSize);
         Expect(table, device, ScalarType.Float32, 16, nameof(table));
         if (inFeatures % 32 != 0 || !Aligned(packed, x)) rung = CudaRung.Naive;
-        var (i, o) = ((int)inFeatures, (int)outFeatures);
+        var (i, o, add) = ((int)inFeatures, (int)outFeatures, accumulate ? 1 : 0);
         if (rung != CudaRung.Final)
-            return new("matvec4.cu", "matvec4" + Infix(rung) + TypeName(x), device, Blocks(o, Warps), [x, packed, absmax, table, y, i, o, shift], (int)tokens);
+            return new("matvec4.cu", "matvec4" + Infix(rung) + TypeName(x), device, Blocks(o, Warps), [x, packed, .. Arguments(scales), table, y, i, o, shift, add], (int)tokens);
         var compiled = System.Numerics.BitOperations.RoundUpToPowerOf2((uint)tokens);
-        return new("matvec4.cu", $"matvec4{TypeName(x)}_t{compiled}", device, Blocks(o, 2 * Warps), [x, packed, absmax, table, y, (int)tokens, i, o, shift]);
+        return new("matvec4.cu", $"matvec4{TypeName(x)}_t{compiled}", device, Blocks(o, 2 * Warps), [x, packed, .. Arguments(scales), table, y, (int)tokens, i, o, shift, add]);
     }
 
     /// <summary>codes[e] = the place in <paramref name="map"/> nearest to (x[e] − offset) / absmax of its block.</summary>
@@ -108,11 +109,11 @@ public static class CudaQuantization
         return new("blockwise8.cu", "dequantize8" + TypeName(output), device, Blocks(n, KernelLaunch.Threads), [codes, absmax, map, offset, output, n, shift]);
     }
 
-    private static (Device Device, long Count, int Shift) Check4(Tensor packed, Tensor absmax, int blockSize, Tensor numbers, string name)
+    private static (Device Device, long Count, int Shift) Check4(Tensor packed, BlockScales scales, int blockSize, Tensor numbers, string name)
     {
         var (device, n, shift) = (numbers.device, numbers.NumberOfElements, Shift(blockSize));
         ExpectFloat(numbers, device, n, name);
-        ExpectStorage(packed, absmax, device, n, blockSize);
+        ExpectStorage(packed, scales, device, n, blockSize);
         return (device, n, shift);
     }
 
@@ -127,11 +128,17 @@ public static class CudaQuantization
         return (device, n, shift);
     }
 
-    private static void ExpectStorage(Tensor packed, Tensor absmax, Device device, long n, int blockSize)
+    private static void ExpectStorage(Tensor packed, BlockScales scales, Device device, long n, int blockSize)
     {
+        var blocks = Blocks(n, blockSize);
         Expect(packed, device, ScalarType.Byte, Blocks(n, 2), nameof(packed));
-        Expect(absmax, device, ScalarType.Float32, Blocks(n, blockSize), nameof(absmax));
+        Expect(scales.AbsMax, device, scales.Nested is null ? ScalarType.Float32 : ScalarType.Byte, blocks, "absmax");
+        if (scales.Nested is { } nested) Expect(nested, device, ScalarType.Float32, Blocks(blocks, BlockScales.NestedBlock), "absmax of absmax");
     }
+
+    /// <summary>What a kernel's SCALES_PARAMETERS take.</summary>
+    private static CudaArgument[] Arguments(BlockScales scales) => scales.Nested is { } nested
+        ? [nested, scales.AbsMax, CudaTables.Dynamic(nested.device), scales.Offset] : [scales.AbsMax, CudaArgument.Null, CudaArgument.Null, 0f];
 
     internal static void Expect(Tensor tensor, Device device, ScalarType type, long count, string name)
     {

@@ -51,6 +51,9 @@ public static class CudaSteps
         ]);
     }
 
+    /// <summary>Can <see cref="DoraRowNorm"/> run on this device? Everywhere else torch's operators give the same norm.</summary>
+    internal static bool HasDoraRowNorm(Device device) => KernelLauncher.Current.CanRun("rownorm.cu", device);
+
     /// <summary>‖W_o + s B_o A‖ of each row from products that are at hand, all float32 (DoRA, arXiv 2402.09353, eq. 5).</summary>
     /// <param name="squares">[out]: ‖W_o‖².</param>
     /// <param name="wa">[out, r]: W Aᵀ.</param>
@@ -58,10 +61,11 @@ public static class CudaSteps
     /// <param name="gram">[r, r]: A Aᵀ.</param>
     /// <param name="scale">s.</param>
     /// <param name="norm">[out]; written.</param>
-    public static void DoraRowNorm(Tensor squares, Tensor wa, Tensor b, Tensor gram, double scale, Tensor norm) =>
-        PlanDoraRowNorm(squares, wa, b, gram, scale, norm).Run();
+    /// <param name="cancelled">[out] bytes, written: 1 for a row whose terms nearly cancel, so that only W itself gives its norm.</param>
+    public static void DoraRowNorm(Tensor squares, Tensor wa, Tensor b, Tensor gram, double scale, Tensor norm, Tensor? cancelled = null) =>
+        PlanDoraRowNorm(squares, wa, b, gram, scale, norm, cancelled).Run();
 
-    internal static KernelLaunch PlanDoraRowNorm(Tensor squares, Tensor wa, Tensor b, Tensor gram, double scale, Tensor norm)
+    internal static KernelLaunch PlanDoraRowNorm(Tensor squares, Tensor wa, Tensor b, Tensor gram, double scale, Tensor norm, Tensor? cancelled = null)
     {
         if (b.dim() != 2) throw new ArgumentException($"b is [{string.Join(", ", b.shape)}]; [out, r] is wanted");
         var (device, rows, rank) = (b.device, (int)b.shape[0], (int)b.shape[1]);
@@ -70,6 +74,8 @@ public static class CudaSteps
         CudaQuantization.Expect(squares, device, ScalarType.Float32, rows, nameof(squares));
         CudaQuantization.Expect(norm, device, ScalarType.Float32, rows, nameof(norm));
         CudaQuantization.Expect(gram, device, ScalarType.Float32, (long)rank * rank, nameof(gram));
-        return new("rownorm.cu", "dora_row_norm", device, CudaQuantization.Blocks(rows, KernelLaunch.Threads / 32), [squares, wa, b, gram, norm, rows, rank, (float)scale]);
+        if (cancelled is not null) CudaQuantization.Expect(cancelled, device, ScalarType.Byte, rows, nameof(cancelled));
+        return new("rownorm.cu", "dora_row_norm", device, CudaQuantization.Blocks(rows, CudaQuantization.Warps),
+            [squares, wa, b, gram, norm, cancelled is null ? CudaArgument.Null : cancelled, rows, rank, (float)scale]);
     }
 }

@@ -1,5 +1,5 @@
-// A checked call of one of the library's kernels, before it is queued: which one, how many blocks, with what. Apart from the launch, so that a
-// test can run it on a CPU.
+// A checked call of one of the library's kernels, before it is queued: which one, how many blocks, with what. Who queues it is the KernelLauncher's
+// part, so that a test can run the same call on a CPU.
 using static TorchSharp.torch;
 
 namespace LowRank;
@@ -19,8 +19,8 @@ internal sealed record KernelLaunch(string Source, string Kernel, Device Device,
     /// <summary>Queues it; with nothing to do, nothing is loaded.</summary>
     public void Run()
     {
-        if (Device.type != TorchSharp.DeviceType.CUDA)
+        if (!KernelLauncher.Current.Serves(Device.type))
             throw new ArgumentException($"{Kernel} is a kernel for CUDA tensors; these are on {Device}");
-        if (Grid > 0) CudaModule.Load(Source, Device.index)[Kernel].Launch(Grid, Threads, Arguments, GridY);
+        if (Grid > 0) KernelLauncher.Current.Launch(this);
     }
 }

@@ -31,16 +31,27 @@ internal sealed unsafe class BlockScales
 
     public static BlockScales Double(Tensor codes, Tensor nested, float offset) => new(codes, nested, offset);
 
-    /// <summary>Quantizes scales of any source's type, which it uses up.</summary>
+    /// <summary>Plain scales.</summary>
+    public static implicit operator BlockScales(Tensor absMax) => Plain(absMax);
+
+    public BlockScales Moved(Func<Tensor, Tensor> move) => new(move(AbsMax), Nested is null ? null : move(Nested), Offset);
+
+    /// <summary>Quantizes scales of any source's type (float32 on a GPU), which it uses up.</summary>
     public static BlockScales Double(Tensor absMax, string? name)
     {
         using var plain = absMax;
         var offset = Mean(absMax);
         if (!float.IsFinite(offset))
             throw new ArgumentException($"{Blocks.Named(name)} has numbers so large that the mean of its scales is beyond float32; store it without double quantization");
-        var codes = empty(absMax.shape, ScalarType.Byte);
-        var nested = empty([(absMax.numel() + NestedBlock - 1) / NestedBlock], ScalarType.Float32);
-        Int8DynamicTensor.Fill(absMax, NestedBlock, codes, nested, name, offset);
+        var device = absMax.device;
+        var codes = empty(absMax.shape, ScalarType.Byte, device);
+        var nested = empty([(absMax.numel() + NestedBlock - 1) / NestedBlock], ScalarType.Float32, device);
+        if (KernelLauncher.Has(absMax))
+        {
+            using var mean = full(1, offset, ScalarType.Float32, device);
+            CudaQuantization.Quantize8(absMax, CudaTables.Dynamic(device), mean, NestedBlock, codes, nested);
+        }
+        else Int8DynamicTensor.Fill(absMax, NestedBlock, codes, nested, name, offset);
         return new(codes, nested, offset);
     }
 
@@ -50,6 +61,11 @@ internal sealed unsafe class BlockScales
     {
         const long Part = 1 << 14;
         var (sum, count) = (0.0, absMax.numel());
+        if (KernelLauncher.Has(absMax))                              // another order of summation anyway; and one answer, not many
+        {
+            using var whole = absMax.sum(ScalarType.Float64);
+            return (float)(whole.item<double>() / count);
+        }
         for (long start = 0; start < count; start += Part)
         {
             using var part = absMax.narrow(0, start, Math.Min(Part, count - start));
@@ -60,7 +76,17 @@ internal sealed unsafe class BlockScales
         return (float)(sum / count);
     }
 
-    /// <summary>Reads scales where they lie.</summary>
+    /// <summary>The scales in float32 [blocks], a new tensor, by kernels.</summary>
+    public Tensor Decoded()
+    {
+        if (Nested is null) return AbsMax.clone();
+        using var mean = full(1, Offset, ScalarType.Float32, AbsMax.device);
+        var result = empty(AbsMax.shape, ScalarType.Float32, AbsMax.device);
+        CudaQuantization.Dequantize8(AbsMax, Nested, CudaTables.Dynamic(AbsMax.device), mean, NestedBlock, result);
+        return result;
+    }
+
+    /// <summary>Reads scales where they lie, on the CPU.</summary>
     public Reader Open() => new(Elements.Singles(Nested ?? AbsMax), Nested is null ? null : Elements.Bytes(AbsMax), Offset);
 
     internal readonly struct Reader(float* scales, byte* codes, float offset)

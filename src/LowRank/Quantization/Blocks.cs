@@ -33,8 +33,8 @@ internal static unsafe class Blocks
     {
         if (weight.dtype is not (ScalarType.Float32 or ScalarType.BFloat16 or ScalarType.Float16))
             throw new ArgumentException($"{Named(name)} is of {weight.dtype}; quantize float32, bfloat16 or float16: .to(...) first");
-        if (weight.device_type != TorchSharp.DeviceType.CPU)
-            throw new ArgumentException($"{Named(name)} is on {weight.device}; these codes are made on the CPU: .cpu() first");
+        if (weight.device_type != TorchSharp.DeviceType.CPU && !KernelLauncher.Has(weight))
+            throw new ArgumentException($"{Named(name)} is on {weight.device}; codes are made on the CPU and on CUDA devices: .cpu() first");
         if (weight.numel() == 0) throw new ArgumentException($"{Named(name)} is empty: [{string.Join(", ", weight.shape)}]");
     }
 
@@ -56,10 +56,15 @@ internal static unsafe class Blocks
         });
         GC.KeepAlive(weight);
         if (bad == long.MaxValue) return;
+        throw NotFiniteAt(weight, bad, name);
+    }
+
+    public static ArgumentException NotFiniteAt(Tensor weight, long index, string? name)
+    {
         using var flat = weight.view(-1);
-        using var found = flat[bad];
+        using var found = flat[index];
         using var wide = found.to(ScalarType.Float32);
-        throw new ArgumentException($"{Named(name)} has {wide.item<float>()} at flat index {bad} of {elements}; only finite numbers can be quantized");
+        return new($"{Named(name)} has {wide.item<float>()} at flat index {index} of {weight.numel()}; only finite numbers can be quantized");
     }
 
     public static string Named(string? name) => name is null ? "the weight" : $"\"{name}\"";

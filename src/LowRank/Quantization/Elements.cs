@@ -9,9 +9,10 @@ namespace LowRank;
 
 internal static unsafe class Elements
 {
-    /// <summary>The first byte. The caller keeps the tensor alive until it is done with the pointer.</summary>
+    /// <summary>The first byte of a CPU tensor. The caller keeps the tensor alive until it is done with the pointer.</summary>
     public static nint Start(Tensor tensor) =>
-        tensor.NumberOfElements == 0 ? 0 : (nint)Unsafe.AsPointer(ref MemoryMarshal.GetReference(tensor.bytes));
+        KernelLauncher.Has(tensor) ? throw new InvalidOperationException($"the elements are on {tensor.device}, where kernels read them; call .cpu() first to read them here")
+        : tensor.NumberOfElements == 0 ? 0 : (nint)Unsafe.AsPointer(ref MemoryMarshal.GetReference(tensor.bytes));
 
     public static float* Singles(Tensor tensor) => (float*)Start(tensor);
 

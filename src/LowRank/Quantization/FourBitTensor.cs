@@ -22,6 +22,7 @@ public sealed unsafe class FourBitTensor : QuantizedTensor
     /// <summary>Each block's scale in float32 [blocks], a new tensor: decoded where it is quantized itself.</summary>
     public Tensor AbsMax()
     {
+        if (KernelLauncher.Has(Codes)) return scales.Decoded();
         var result = empty([scales.AbsMax.numel()], ScalarType.Float32);
         var to = LowRank.Elements.Singles(result);
         var from = scales.Open();
@@ -35,6 +36,12 @@ public sealed unsafe class FourBitTensor : QuantizedTensor
     public override long Bytes => Codes.numel() + scales.Bytes;
 
     public override Dictionary<string, Tensor> ToTensors(string prefix) => BitsAndBytesLayout.Write(this, prefix);
+
+    internal override bool TryMultiply(Tensor x, Tensor y, bool accumulate) => KernelLauncher.Has(Codes) && CudaStorage.TryMultiply(this, x, y, accumulate);
+
+    private protected override QuantizedTensor Moved(Func<Tensor, Tensor> move) => new FourBitTensor(Format, Shape, SourceType, move(Codes), scales.Moved(move));
+
+    private protected override void DecodeByKernels(long start, Tensor into) => CudaStorage.Dequantize(this, start, into);
 
     private protected override Decoder Open()
     {
@@ -118,4 +125,6 @@ public abstract record FourBitFormat : StorageFormat
     private protected override void Check() => Blocks.CheckSize(BlockSize);
 
     private protected override QuantizedTensor Make(Tensor weight, string? name) => FourBitTensor.Of(this, weight, name);
+
+    private protected override QuantizedTensor MakeByKernels(Tensor weight, string? name) => CudaStorage.Quantize(this, weight, name);
 }

@@ -27,9 +27,20 @@ public sealed unsafe record GroupInt4 : StorageFormat
         if (GroupSize < 1) throw new ArgumentException($"a group has at least one input; asked for {GroupSize}");
     }
 
-    private protected override QuantizedTensor Make(Tensor weight, string? name)
+    private protected override QuantizedTensor MakeByKernels(Tensor weight, string? name)
+    {
+        CheckShape(weight, name);
+        return CudaStorage.Quantize(this, weight, name);
+    }
+
+    private static void CheckShape(Tensor weight, string? name)
     {
         if (weight.dim() != 2) throw new ArgumentException($"{Blocks.Named(name)} is [{string.Join(", ", weight.shape)}]; groups run along the inputs of a matrix [out, in]");
+    }
+
+    private protected override QuantizedTensor Make(Tensor weight, string? name)
+    {
+        CheckShape(weight, name);
         var width = checked((int)weight.shape[1]);
         var (groups, bytes, size) = ((width + GroupSize - 1) / GroupSize, (width + 1) / 2, GroupSize);
         var codes = empty([weight.shape[0], bytes], ScalarType.Byte);
@@ -130,15 +141,19 @@ public sealed unsafe class GroupInt4Tensor : QuantizedTensor
         using var guard = no_grad();
         return new(Format, Shape, SourceType, Codes.clone(), Own(scales), Own(zeros));
 
-        static Tensor Own(Tensor tensor)
+        Tensor Own(Tensor tensor)
         {
             using var narrow = tensor.detach();
             using var single = narrow.to(ScalarType.Float32);
-            var copy = empty(tensor.shape, ScalarType.Float32);
+            var copy = empty(tensor.shape, ScalarType.Float32, Codes.device);
             copy.copy_(single);
             return copy;
         }
     }
+
+    private protected override QuantizedTensor Moved(Func<Tensor, Tensor> move) => new GroupInt4Tensor(Format, Shape, SourceType, move(Codes), move(Scales), move(Zeros));
+
+    private protected override void DecodeByKernels(long start, Tensor into) => CudaStorage.Dequantize(this, start, into);
 
     private protected override Decoder Open()
     {

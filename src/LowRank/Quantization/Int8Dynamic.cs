@@ -22,6 +22,8 @@ public sealed record Int8Dynamic : StorageFormat
 
     private protected override void Check() => Blocks.CheckSize(BlockSize);
 
+    private protected override QuantizedTensor MakeByKernels(Tensor weight, string? name) => CudaStorage.Quantize(this, weight, name);
+
     private protected override QuantizedTensor Make(Tensor weight, string? name)
     {
         var codes = empty(weight.shape, ScalarType.Byte);
@@ -57,6 +59,10 @@ public sealed unsafe class Int8DynamicTensor : QuantizedTensor
     public override IReadOnlyList<Tensor> Tensors => [Codes, AbsMax];
 
     public override Dictionary<string, Tensor> ToTensors(string prefix) => OwnLayout.Write(this, prefix);
+
+    private protected override QuantizedTensor Moved(Func<Tensor, Tensor> move) => new Int8DynamicTensor(Format, Shape, SourceType, move(Codes), move(AbsMax));
+
+    private protected override void DecodeByKernels(long start, Tensor into) => CudaStorage.Dequantize(this, start, into);
 
     private protected override Decoder Open()
     {

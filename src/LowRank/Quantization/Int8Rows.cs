@@ -20,9 +20,23 @@ public sealed unsafe record Int8Rows : StorageFormat
 
     private protected override void Check() { }
 
-    private protected override QuantizedTensor Make(Tensor weight, string? name)
+    private protected override QuantizedTensor MakeByKernels(Tensor weight, string? name)
+    {
+        CheckShape(weight, name);
+        return CudaStorage.Quantize(this, weight, name);
+    }
+
+    private static void CheckShape(Tensor weight, string? name)
     {
         if (weight.dim() != 2) throw new ArgumentException($"{Blocks.Named(name)} is [{string.Join(", ", weight.shape)}]; rows of int8 are a matrix's, [out, in]");
+    }
+
+    internal static ArgumentException BeyondFloat16(string? name) =>
+        new($"{Blocks.Named(name)} has numbers beyond float16's 65504, in which int8 rows are taken; use Int8Dynamic");
+
+    private protected override QuantizedTensor Make(Tensor weight, string? name)
+    {
+        CheckShape(weight, name);
         var width = checked((int)weight.shape[1]);
         var codes = empty(weight.shape, ScalarType.Int8);
         var absMax = empty([weight.shape[0]], ScalarType.Float32);
@@ -47,8 +61,7 @@ public sealed unsafe record Int8Rows : StorageFormat
                 ArrayPool<float>.Shared.Return(singles);
                 return true;
             });
-            if (beyond != 0)
-                throw new ArgumentException($"{Blocks.Named(name)} has numbers beyond float16's 65504, in which int8 rows are taken; use Int8Dynamic");
+            if (beyond != 0) throw BeyondFloat16(name);
         }
         catch
         {
@@ -93,6 +106,10 @@ public sealed unsafe class Int8RowsTensor : QuantizedTensor
     public override IReadOnlyList<Tensor> Tensors => [Codes, AbsMax];
 
     public override Dictionary<string, Tensor> ToTensors(string prefix) => BitsAndBytesLayout.Write(this, prefix);
+
+    private protected override QuantizedTensor Moved(Func<Tensor, Tensor> move) => new Int8RowsTensor(Format, Shape, SourceType, move(Codes), move(AbsMax));
+
+    private protected override void DecodeByKernels(long start, Tensor into) => CudaStorage.Dequantize(this, start, into);
 
     private protected override Decoder Open()
     {

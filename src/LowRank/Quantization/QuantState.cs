@@ -50,7 +50,8 @@ internal sealed class QuantState
         JsonObject? fields = null;
         try
         {
-            using var bytes = tensors[keys[0]].contiguous();
+            using var here = tensors[keys[0]].cpu();
+            using var bytes = here.contiguous();
             if (bytes.dtype == ScalarType.Byte) fields = JsonNode.Parse(bytes.bytes) as JsonObject;
         }
         catch (JsonException) { }
@@ -115,7 +116,8 @@ internal sealed class QuantState
     public void SameValues(string suffix, float[] values)
     {
         using var given = Tensor(suffix, ScalarType.Float32, values.Length);
-        var theirs = given.data<float>().ToArray();
+        using var here = given.cpu();
+        var theirs = here.data<float>().ToArray();
         for (var i = 0; i < values.Length; i++)
             if (!(Math.Abs(theirs[i] - values[i]) <= 1e-6f)) throw new InvalidDataException($"{prefix}{suffix} has {theirs[i]} for code {i}; this format has {values[i]}");
     }

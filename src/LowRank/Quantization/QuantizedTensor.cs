@@ -8,18 +8,19 @@ namespace LowRank;
 /// <summary>How a weight is stored.</summary>
 public abstract record StorageFormat
 {
-    /// <summary>The weight in this format: a float32, bfloat16 or float16 tensor on the CPU (a view that is not contiguous is copied
-    /// first).</summary>
+    /// <summary>The weight in this format, on its own device: a float32, bfloat16 or float16 tensor on the CPU or, by kernels, on a GPU (a view
+    /// that is not contiguous is copied first).</summary>
     /// <param name="weight">[out, in], or of any other shape where blocks run over the flat weight.</param>
     /// <param name="name">What errors call the tensor.</param>
     /// <exception cref="ArgumentException">A number is NaN or infinite, or the type, device or block size does not fit.</exception>
+    /// <exception cref="NotSupportedException">The weight is on a GPU, and the format has no kernels, or they can't be compiled there.</exception>
     public QuantizedTensor Encode(Tensor weight, string? name = null)
     {
         Check();
         Blocks.CheckSource(weight, name);
         using var guard = no_grad();
         using var source = weight.contiguous();
-        return Make(source, name);
+        return KernelLauncher.Has(source) ? MakeByKernels(source, name) : Make(source, name);
     }
 
     /// <summary>Bytes of a weight [out, in] in this format, scales included: its <see cref="QuantizedTensor.Bytes"/> before it is made.</summary>
@@ -37,6 +38,11 @@ public abstract record StorageFormat
 
     /// <summary>The codes of a contiguous weight of a fit type.</summary>
     private protected abstract QuantizedTensor Make(Tensor weight, string? name);
+
+    /// <summary>The same on a GPU.</summary>
+    private protected virtual QuantizedTensor MakeByKernels(Tensor weight, string? name) => throw NoKernels();
+
+    internal NotSupportedException NoKernels() => new($"{GetType().Name} has no CUDA kernels; keep weights of this format on the CPU: .cpu() first, or take Nf4, Fp4, Int8Rows, Int8Dynamic or GroupInt4");
 }
 
 /// <summary>A weight in a <see cref="StorageFormat"/>; it does not change. Dispose it, or leave it to a dispose scope.</summary>
@@ -73,10 +79,10 @@ public abstract class QuantizedTensor : IDisposable
     /// <summary>Bytes of all of <see cref="Tensors"/>. The tables of values are the format's, once for all weights.</summary>
     public virtual long Bytes => Tensors.Sum(tensor => tensor.numel() * tensor.ElementSize);
 
-    /// <summary>The weight again, a new tensor of <see cref="Shape"/> in float32, bfloat16, float16 or float64.</summary>
+    /// <summary>The weight again, a new tensor of <see cref="Shape"/> on the codes' device, in float32, bfloat16, float16 or float64.</summary>
     public Tensor Dequantize(ScalarType? dtype = null)
     {
-        var result = empty([.. Shape], dtype ?? SourceType);
+        var result = empty([.. Shape], dtype ?? SourceType, Codes.device);
         try
         {
             DequantizeRows(0, result);
@@ -89,22 +95,28 @@ public abstract class QuantizedTensor : IDisposable
         }
     }
 
-    /// <summary>Writes rows [first, first + m) of the weight into a contiguous tensor [m, …] on the CPU: float32, bfloat16, float16 or
-    /// float64. Nothing else of their size is made.</summary>
+    /// <summary>Writes rows [first, first + m) of the weight into a contiguous tensor [m, …] on the codes' device: float32, bfloat16,
+    /// float16 or float64. On the CPU nothing else of their size is made; on a GPU rows that do not begin and end with a block are copied once.</summary>
     public unsafe void DequantizeRows(long first, Tensor into)
     {
         if (into.dtype is not (ScalarType.Float32 or ScalarType.BFloat16 or ScalarType.Float16 or ScalarType.Float64))
             throw new ArgumentException($"a weight is dequantized to float32, bfloat16, float16 or float64; asked for {into.dtype}");
-        if (into.device_type != TorchSharp.DeviceType.CPU || !into.is_contiguous())
-            throw new ArgumentException("rows are written into a contiguous tensor on the CPU");
+        if (into.device_type != Codes.device_type || into.device_index != Codes.device_index || !into.is_contiguous())
+            throw new ArgumentException($"rows are written into a contiguous tensor on {Codes.device}, where the codes are");
         var shape = into.shape;
         if (shape.Length != Shape.Count || !shape.Skip(1).SequenceEqual(Shape.Skip(1)) || first < 0 || (shape.Length > 0 && first + shape[0] > Shape[0]))
             throw new ArgumentException($"the weight is [{string.Join(", ", Shape)}]; rows from {first} on were asked for in a tensor [{string.Join(", ", shape)}]");
 
         const int Unit = Blocks.Unit;
-        var (to, type, total) = (LowRank.Elements.Start(into), into.dtype, into.numel());
+        var (type, total) = (into.dtype, into.numel());
         if (total == 0) return;
-        var (start, decode) = (first * (total / (shape.Length == 0 ? 1 : shape[0])), Open());
+        var start = first * (total / (shape.Length == 0 ? 1 : shape[0]));
+        if (KernelLauncher.Has(Codes))
+        {
+            DecodeByKernels(start, into, type);
+            return;
+        }
+        var (to, decode) = (LowRank.Elements.Start(into), Open());
         CpuRows.For((start + total - 1) / Unit - start / Unit + 1, Unit, (begin, end) =>
         {
             var rented = type == ScalarType.Float32 ? null : ArrayPool<float>.Shared.Rent(Unit);
@@ -146,6 +158,36 @@ public abstract class QuantizedTensor : IDisposable
     /// <summary>The names of a file that belong to a quantized weight, beside the weight's own; none for a dense weight.</summary>
     internal static IReadOnlyList<string> NamesIn(IEnumerable<string> names, string prefix) =>
         [.. names.Where(name => name.StartsWith(prefix + ".", StringComparison.Ordinal) || BitsAndBytesLayout.IsOfRows(prefix, name))];
+
+    /// <summary>The weight on another device, its bytes as they are: a new object, or this one where it lies there already.</summary>
+    /// <exception cref="NotSupportedException">The format has no kernels for that device.</exception>
+    public QuantizedTensor To(Device device)
+    {
+        if (device.type == Codes.device_type && (device.index < 0 || device.index == Codes.device_index)) return this;
+        using var guard = no_grad();
+        return Moved(tensor => tensor.to(device));
+    }
+
+    /// <summary>The same weight from tensors that are moved one by one.</summary>
+    private protected virtual QuantizedTensor Moved(Func<Tensor, Tensor> move) => throw Format.NoKernels();
+
+    /// <summary>y [n, out] = x [n, in] Wᵀ, or added to y, without the dense weight. False: nothing was done, multiply with the dense one.</summary>
+    internal virtual bool TryMultiply(Tensor x, Tensor y, bool accumulate) => false;
+
+    /// <summary>Writes elements [start, start + n) of the flat weight, of whole rows, into n float32, bfloat16 or float16 numbers on the codes' GPU.</summary>
+    private protected virtual void DecodeByKernels(long start, Tensor into) => throw Format.NoKernels();
+
+    private void DecodeByKernels(long start, Tensor into, ScalarType type)
+    {
+        if (type != ScalarType.Float64)
+        {
+            DecodeByKernels(start, into);
+            return;
+        }
+        using var single = empty(into.shape, ScalarType.Float32, into.device);
+        DecodeByKernels(start, single);
+        into.copy_(single);
+    }
 
     /// <summary>Keeps the tensors when the dispose scope ends that is open now.</summary>
     public QuantizedTensor DetachFromDisposeScope()

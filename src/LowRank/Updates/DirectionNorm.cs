@@ -36,6 +36,14 @@ internal sealed class DirectionNorm
         return factor;
     }
 
+    /// <summary>Has C computed again at the next call: the weight has moved.</summary>
+    public void Forget()
+    {
+        norm?.Dispose();
+        zeroRows?.Dispose();
+        (norm, zeroRows) = (null, null);
+    }
+
     private void Refresh(FrozenWeight weight, Update update, Tensor? sum)
     {
         var (w, u) = (weight.Stamp, update.Stamps());
@@ -43,8 +51,7 @@ internal sealed class DirectionNorm
             && u.Zip(updateStamps).All(pair => pair.First.Matches(pair.Second))) return;
 
         using var grad = no_grad();
-        norm?.Dispose();
-        zeroRows?.Dispose();
+        Forget();
         norm = (sum is null ? Root(update, weight) : linalg.vector_norm(sum, 2, [1])).DetachFromDisposeScope();
         zeroRows = norm.le(0).DetachFromDisposeScope();
         norm.masked_fill_(zeroRows, 1);

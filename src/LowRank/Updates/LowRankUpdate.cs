@@ -229,6 +229,7 @@ public sealed class LowRankUpdate : Update
         using var b = ScaledB(wide);
         using var wa = weight.OverRows(rows => rows.mm(at));                    // [m, in] x [in, r] -> [m, r]
         using var aa = a.mm(at);                                                // [r, in] x [in, r] -> [r, r]
+        if (wide == ScalarType.Float32 && CudaSteps.HasDoraRowNorm(wa.device)) return RowNormByKernel(weight, wa, b, aa, at);
         using var baa = b.mm(aa);                                               // [out, r] x [r, r] -> [out, r]
         using var ownTerms = baa.mul(b);
         using var own = ownTerms.sum(1);                                        // s²·rowsum((B A Aᵀ) ⊙ B)
@@ -236,7 +237,21 @@ public sealed class LowRankUpdate : Update
         using var cross = wa.sum(1);                                            // s·rowsum((W Aᵀ) ⊙ B)
         using var scaleOfTerms = weight.RowNormSquared().add(own);
         var norm = scaleOfTerms.add(cross, 2);
-        RecomputeCancelled(weight, norm, scaleOfTerms, at, b);
+        const double Cancelled = 1.0 / 8;
+        using var limit = scaleOfTerms.mul(Cancelled);
+        using var cancelled = norm.le(limit);
+        RecomputeCancelled(weight, norm, cancelled, at, b);
+        return norm;
+    }
+
+    /// <summary>The same from wa = W Aᵀ [out, r], sB and A Aᵀ in one kernel (rownorm.cu) where seven operators would run, on a GPU.</summary>
+    private static Tensor RowNormByKernel(FrozenWeight weight, Tensor wa, Tensor b, Tensor aa, Tensor at)
+    {
+        var norm = empty([wa.shape[0]], ScalarType.Float32, wa.device);
+        using var cancelled = empty([wa.shape[0]], ScalarType.Byte, wa.device);
+        CudaSteps.DoraRowNorm(weight.RowNormSquared(), wa, b, aa, 1, norm, cancelled);
+        norm.mul_(norm);
+        RecomputeCancelled(weight, norm, cancelled, at, b);
         return norm;
     }
 
@@ -244,11 +259,8 @@ public sealed class LowRankUpdate : Update
     /// Where W and sBA nearly cancel, the sum above keeps only the rounding errors of its terms: such rows are computed from W +
     /// sBA itself.
     /// </summary>
-    private static void RecomputeCancelled(FrozenWeight weight, Tensor norm, Tensor scaleOfTerms, Tensor at, Tensor b)
+    private static void RecomputeCancelled(FrozenWeight weight, Tensor norm, Tensor cancelled, Tensor at, Tensor b)
     {
-        const double Cancelled = 1.0 / 8;
-        using var limit = scaleOfTerms.mul(Cancelled);
-        using var cancelled = norm.le(limit);
         using var found = cancelled.nonzero();
         if (found.shape[0] == 0) return;
         using var rows = found.squeeze(1);

@@ -35,10 +35,25 @@ public sealed class QuantizedWeight : FrozenWeight
 
     public override Tensor Dequantize(ScalarType? dtype = null) => stored.Dequantize(dtype);
 
+    /// <summary>Writes x Wᵀ into y, or adds it: x [n, in], y [n, out]. On a GPU a few rows go through a kernel that reads the codes
+    /// (CudaStorage tells the whole way); everything else through the dense weight.</summary>
+    public override void Multiply(Tensor x, Tensor y, bool accumulate = false)
+    {
+        if (x.device_type != stored.Codes.device_type || x.device_index != stored.Codes.device_index)
+            throw new ArgumentException($"x is on {x.device}, the layer's weight on {Device}; move one of them with .to(...)");
+        if (!stored.TryMultiply(x, y, accumulate)) base.Multiply(x, y, accumulate);
+    }
+
+    /// <summary>Takes what <see cref="QuantizedTensor.To"/> made of <see cref="Stored"/>: the same bytes on a device, or the same object.</summary>
+    internal void Take(QuantizedTensor moved)
+    {
+        if (!ReferenceEquals(moved, stored)) Replace(moved);
+    }
+
     protected override void Store(Tensor dense)
     {
         using var guard = no_grad();
-        using var typed = dense.detach().to(stored.SourceType);
+        using var typed = dense.detach().to(stored.SourceType, Device);
         Replace(stored.Format.Encode(typed));
     }
 
@@ -48,7 +63,12 @@ public sealed class QuantizedWeight : FrozenWeight
         return stored;
     }
 
-    internal override void Restore(object content) => Replace((QuantizedTensor)content);
+    internal override void Restore(object content)
+    {
+        var device = Device;
+        Replace((QuantizedTensor)content);
+        Take(stored.To(device));                        // the layer may have been moved since
+    }
 
     /// <summary>
     /// W with an adapter in it and every code untouched, or null where that can't be: QA-LoRA's ΔW is constant over each group of int4, so it

@@ -94,6 +94,14 @@ public sealed class BlockwiseKernelTests : IDisposable
         var output = empty_like(golden["input"]);
         EmulatedKernels.Run(CudaQuantization.PlanDequantize4(golden["nf4.b64.packed"], once, Table("nf4").Table, 64, output, CudaRung.Final));
         Same(golden["nf4.b64.nested.dequant"], output, "dequantized");
+
+        // The same in one kernel, which decodes the scales where it reads them.
+        var scales = BlockScales.Double(codes, second, offset.item<float>());
+        foreach (var rung in Enum.GetValues<CudaRung>())
+        {
+            EmulatedKernels.Run(CudaQuantization.PlanDequantize4(golden["nf4.b64.packed"], scales, Table("nf4").Table, 64, output.fill_(double.NaN), rung));
+            Same(golden["nf4.b64.nested.dequant"], output, $"{rung}, at once");
+        }
     }
 
     public static TheoryData<ScalarType, int, int, int> Products =>
@@ -118,7 +126,11 @@ public sealed class BlockwiseKernelTests : IDisposable
             {
                 var y = full([tokens, outFeatures], double.NaN, dtype: type);
                 EmulatedKernels.Run(CudaQuantization.PlanMultiply4(x, packed, absmax, table, block, y, rung));
-                Golden.Close(exact, y, type switch { ScalarType.Float32 => 2e-6, ScalarType.Float16 => 6e-4, _ => 5e-3 }, $"{rung}, blocks of {block}");
+                var tolerance = type switch { ScalarType.Float32 => 2e-6, ScalarType.Float16 => 6e-4, _ => 5e-3 };
+                Golden.Close(exact, y, tolerance, $"{rung}, blocks of {block}");
+                y.fill_(3);
+                EmulatedKernels.Run(CudaQuantization.PlanMultiply4(x, packed, absmax, table, block, y, rung, accumulate: true));
+                Golden.Close(exact.add(3), y, tolerance, $"{rung}, added");
             }
         }
     }

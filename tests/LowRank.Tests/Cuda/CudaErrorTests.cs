@@ -32,6 +32,11 @@ public sealed class CudaErrorTests : IDisposable
             Assert.Contains("32, 64, 128", Refused(() => CudaQuantization.Dequantize4(packed, absmax, table, block, output)));
         Assert.Contains("9 tokens", Refused(() => CudaQuantization.Multiply4(zeros(9, 32), packed, absmax, table, 64, zeros(9, 4))));
         Assert.Contains("of one type", Refused(() => CudaQuantization.Multiply4(zeros(1, 32), packed, absmax, table, 64, zeros(2, 4))));
+        Assert.Contains("absmax is [3] Float32; 2 elements", Refused(() => CudaRowQuantization.QuantizeRows8(zeros(2, 8), zeros(2, 8, dtype: ScalarType.Int8), zeros(3))));
+        Assert.Contains("codes is [2, 8] Byte; 16 elements of Int8", Refused(() => CudaRowQuantization.DequantizeRows8(Bytes(16).view(2, 8), zeros(2), zeros(2, 8))));
+        Assert.Contains("a matrix [rows, width] is wanted", Refused(() => CudaRowQuantization.QuantizeRows8(zeros(16), zeros(16, dtype: ScalarType.Int8), zeros(1))));
+        Assert.Contains("a group has at least one input", Refused(() => CudaRowQuantization.QuantizeGroups4(zeros(2, 8), 0, Bytes(8), zeros(2), zeros(2))));
+        Assert.Contains("zeros is [2] Float32; 4 elements", Refused(() => CudaRowQuantization.DequantizeGroups4(Bytes(8), zeros(2, 2), zeros(2), 4, zeros(2, 8))));
         Assert.Contains("map is [16]", Refused(() => CudaQuantization.Quantize8(output, table, zeros(1), 64, Bytes(128), absmax)));
         Assert.Contains("gram is [3]", Refused(() => CudaSteps.DoraRowNorm(zeros(2), zeros(2, 3), zeros(2, 3), zeros(3), 1, zeros(2))));
         Assert.Contains("second's absmax", Refused(() => CudaSteps.AdamW8(zeros(8), zeros(8), (Bytes(8), zeros(1)), (Bytes(8), zeros(2)), zeros(256), zeros(256), 1, 0.1)));
@@ -43,6 +48,8 @@ public sealed class CudaErrorTests : IDisposable
         if (NativeLibrary.TryLoad("libcuda.so.1", out _)) Assert.Skip("this machine has NVIDIA's driver");
         var error = Assert.Throws<NotSupportedException>(() => CudaModule.Load("rownorm.cu", 0));
         Assert.Contains("libcuda.so.1 is not on this machine; CUDA kernels need a machine with an NVIDIA GPU and its driver", error.Message);
+        Assert.False(KernelLauncher.Current.CanRun("rownorm.cu", CUDA));
+        Assert.False(KernelLauncher.Current.CanRun("rownorm.cu", CPU));
     }
 
     [Fact]
@@ -52,7 +59,7 @@ public sealed class CudaErrorTests : IDisposable
     [Fact]
     public void EverySourceOpensWithItsContract()
     {
-        Assert.Equal(["adamw8.cu", "blockwise8.cu", "dequantize4.cu", "matvec4.cu", "quantize4.cu", "rownorm.cu"], CudaSource.Names);
+        Assert.Equal(["adamw8.cu", "blockwise8.cu", "dequantize4.cu", "group4.cu", "matvec4.cu", "quantize4.cu", "rownorm.cu", "rows8.cu"], CudaSource.Names);
         Assert.All(CudaSource.Names, name =>
         {
             var text = CudaSource.Of(name).Text;

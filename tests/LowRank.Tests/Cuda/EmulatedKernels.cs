@@ -50,7 +50,7 @@ internal sealed unsafe class EmulatedKernels
 
     private void Launch(KernelLaunch call)
     {
-        var (integers, floats) = (new long[10], new float[8]);
+        var (integers, floats) = (new long[14], new float[8]);
         var (i, f) = (0, 0);
         foreach (var argument in call.Arguments)
         {

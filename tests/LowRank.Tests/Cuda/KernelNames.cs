@@ -12,6 +12,8 @@ internal static class KernelNames
         "blockwise8.cu" => Each(["quantize8", "dequantize8"]),
         "matvec4.cu" => Each(["matvec4_naive", "matvec4_vector", "matvec4_shared"])
             .Concat(from name in Each(["matvec4"]) from tokens in (int[])[1, 2, 4, 8] select $"{name}_t{tokens}"),
+        "rows8.cu" => Each(["quantize_rows8", "dequantize_rows8"]),
+        "group4.cu" => Each(["quantize_group4", "dequantize_group4"]),
         "adamw8.cu" => Each(["adamw8"]),
         "rownorm.cu" => ["dora_row_norm"],
         _ => throw new ArgumentException($"{source}: say here which kernels it has"),

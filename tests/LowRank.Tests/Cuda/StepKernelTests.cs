@@ -72,5 +72,11 @@ public sealed class StepKernelTests : IDisposable
         var w = tensor(new[] { 0.1f, 0.7f, 0.3f, 0.9f }).reshape(2, 2);
         EmulatedKernels.Run(CudaSteps.PlanDoraRowNorm(w.square().sum(1).mul(1 - 1e-6), w.mm(a.t()), w.neg(), a.mm(a.t()), 1, norm));
         Assert.Equal(0, norm.abs().sum().item<float>());
+
+        // Only the row that cancels is marked.
+        var (cancelled, b) = (full(2, 7, dtype: ScalarType.Byte), w.neg());
+        b[1] = tensor(new[] { 0.5f, 0.5f });
+        EmulatedKernels.Run(CudaSteps.PlanDoraRowNorm(w.square().sum(1), w.mm(a.t()), b, a.mm(a.t()), 1, norm, cancelled));
+        Assert.Equal([1, 0], cancelled.data<byte>().ToArray());
     }
 }

@@ -37,8 +37,8 @@ template <typename T> DEVICE void adamw(T* param, const T* grad, u8* codes1, u8*
     absmax2[blockIdx.x] = scale2.absmax;
   }
   if (inside) {
-    codes1[e] = (u8)nearest<256>(midpoints1, scale1(m));
-    codes2[e] = (u8)nearest<256>(midpoints2, scale2(v));
+    codes1[e] = (u8)nearest<256>(midpoints1, scale1.scale<float>(m));
+    codes2[e] = (u8)nearest<256>(midpoints2, scale2.scale<float>(v));
   }
 }
 

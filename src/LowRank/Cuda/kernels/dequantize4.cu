@@ -1,6 +1,7 @@
 // 4-bit blockwise storage to numbers: out[e] = table[code[e]] * absmax[e / block], for the flat row-major elements e of a weight.
 //   packed  [(n + 1) / 2] bytes; element e is in byte e / 2, an even one in the high nibble
-//   absmax  [ceil(n / block)] float32; block = 1 << block_shift, from 32 to 4096
+//   absmax  [ceil(n / block)] float32; block = 1 << block_shift, from 32 to 4096. With double quantization it is the second level's,
+//           [ceil(blocks / 256)], beside the scales' codes [blocks], their map [256] and their mean (Scales, types.cuh)
 //   table   [16] float32 by code: NF4 (QLoRA, arXiv 2305.14314, appendix E), FP4 or another
 //   out     [n] float32, bfloat16 or float16
 // A ladder of four rungs, each the same function: _naive (any alignment), _vector, _shared, and the one with no suffix. The rungs but
@@ -11,7 +12,7 @@
 DEVICE int code_at(const u8* packed, i64 e) { return e & 1 ? packed[e >> 1] & 15 : packed[e >> 1] >> 4; }
 
 // Rung 1. A thread an element: neighbours share a byte, a warp writes 128 bytes at once, the table is read through the cache.
-template <typename T> DEVICE void naive(const u8* packed, const float* absmax, const float* table, T* out, i64 n, int block_shift) {
+template <typename T> DEVICE void naive(const u8* packed, Scales absmax, const float* table, T* out, i64 n, int block_shift) {
   i64 e = (i64)blockIdx.x * blockDim.x + threadIdx.x;
   if (e < n) narrow(table[code_at(packed, e)] * absmax[e >> block_shift], out[e]);
 }
@@ -32,13 +33,13 @@ template <typename T> DEVICE Pack<T> decode(u32 codes, float scale, const float*
 }
 
 // The elements after the last whole pack, by the first threads of the grid.
-template <typename T> DEVICE void tail(const u8* packed, const float* absmax, const float* table, T* out, i64 n, int block_shift) {
+template <typename T> DEVICE void tail(const u8* packed, Scales absmax, const float* table, T* out, i64 n, int block_shift) {
   i64 e = n / Pack<T>::Count * Pack<T>::Count + (i64)blockIdx.x * blockDim.x + threadIdx.x;
   if (e < n) narrow(table[code_at(packed, e)] * absmax[e >> block_shift], out[e]);
 }
 
 // Rung 2. A thread 16 bytes of output: one load of codes, one absmax, one store; a warp writes 512 bytes at once.
-template <typename T> DEVICE void vector(const u8* packed, const float* absmax, const float* table, T* out, i64 n, int block_shift) {
+template <typename T> DEVICE void vector(const u8* packed, Scales absmax, const float* table, T* out, i64 n, int block_shift) {
   const int per = Pack<T>::Count;
   i64 pack = (i64)blockIdx.x * blockDim.x + threadIdx.x;
   if (pack < n / per)
@@ -47,7 +48,7 @@ template <typename T> DEVICE void vector(const u8* packed, const float* absmax, 
 }
 
 // Rung 3. The table in shared memory: its 16 floats lie in 16 banks, so no two lanes ever wait for each other.
-template <typename T> DEVICE void shared_table(const u8* packed, const float* absmax, const float* table, T* out, i64 n, int block_shift) {
+template <typename T> DEVICE void shared_table(const u8* packed, Scales absmax, const float* table, T* out, i64 n, int block_shift) {
   __shared__ float values[16];
   if (threadIdx.x < 16) values[threadIdx.x] = table[threadIdx.x];
   __syncthreads();
@@ -55,7 +56,7 @@ template <typename T> DEVICE void shared_table(const u8* packed, const float* ab
 }
 
 // Rung 4. Four packs a thread, all eight loads before the first use: enough reads in flight to hide the memory's delay.
-template <typename T> DEVICE void dequantize(const u8* packed, const float* absmax, const float* table, T* out, i64 n, int block_shift) {
+template <typename T> DEVICE void dequantize(const u8* packed, Scales absmax, const float* table, T* out, i64 n, int block_shift) {
   const int per = Pack<T>::Count, Unroll = 4;
   __shared__ float values[16];
   if (threadIdx.x < 16) values[threadIdx.x] = table[threadIdx.x];
@@ -80,8 +81,8 @@ template <typename T> DEVICE void dequantize(const u8* packed, const float* absm
 }
 
 #define RUNG(NAME, FUNCTION, T) \
-  extern "C" __global__ void __launch_bounds__(256) NAME(const u8* __restrict__ packed, const float* __restrict__ absmax, \
-      const float* __restrict__ table, T* __restrict__ out, i64 n, int block_shift) { FUNCTION<T>(packed, absmax, table, out, n, block_shift); }
+  extern "C" __global__ void __launch_bounds__(256) NAME(const u8* __restrict__ packed, SCALES_PARAMETERS, \
+      const float* __restrict__ table, T* __restrict__ out, i64 n, int block_shift) { FUNCTION<T>(packed, SCALES, table, out, n, block_shift); }
 #define RUNGS(NAME, T) \
   RUNG(dequantize4_naive_##NAME, naive, T) \
   RUNG(dequantize4_vector_##NAME, vector, T) \

@@ -1,7 +1,7 @@
 // A few tokens times a 4-bit weight: y[t, o] = Σ_i x[t, i] table[code[o, i]] absmax[(o in + i) / block], never writing W down.
 //   x       [tokens, in] float32, bfloat16 or float16, tokens from 1 to 8
 //   packed  [out * in / 2] bytes, absmax, table: as in dequantize4.cu, over the flat elements e = o in + i
-//   y       [tokens, out], x's type; sums in float32
+//   y       [tokens, out], x's type; sums in float32; with `add` what y holds is added before the one rounding
 // A ladder of four rungs, each the same function: _naive (any shape and alignment), _vector, _shared, and the one with no suffix. The
 // rungs but the first want in to be a multiple of 32 (then 32 codes lie in one block) and x and packed aligned to 16 bytes.
 // Launch: 256 threads, 8 warps; naive, vector and shared one output a warp, final two; grid.y counts naive's, vector's and shared's tokens.
@@ -10,10 +10,12 @@
 
 DEVICE int code_at(const u8* packed, i64 e) { return e & 1 ? packed[e >> 1] & 15 : packed[e >> 1] >> 4; }
 
+template <typename T> DEVICE void store(float sum, T& y, bool add) { narrow(add ? sum + widen(y) : sum, y); }
+
 #define OUTPUT_OF_WARP ((i64)blockIdx.x * (blockDim.x >> 5) + (threadIdx.x >> 5))
 
 // Rung 1. A lane takes every 32nd column: a byte is loaded by two lanes, and absmax for every element.
-template <typename T> DEVICE void naive(const T* x, const u8* packed, const float* absmax, const float* table, T* y, int in, int out, int block_shift) {
+template <typename T> DEVICE void naive(const T* x, const u8* packed, Scales absmax, const float* table, T* y, int in, int out, int block_shift, bool add) {
   int lane = threadIdx.x & 31;
   i64 o = OUTPUT_OF_WARP, t = blockIdx.y;
   if (o >= out) return;
@@ -23,7 +25,7 @@ template <typename T> DEVICE void naive(const T* x, const u8* packed, const floa
     sum += widen(x[t * in + i]) * (table[code_at(packed, e)] * absmax[e >> block_shift]);
   }
   sum = warp_sum(sum);
-  if (lane == 0) narrow(sum, y[t * out + o]);
+  if (lane == 0) store(sum, y[t * out + o], add);
 }
 
 // Eight codes (4 bytes as loaded) times eight x's: [8] x [8] -> one number, absmax left out.
@@ -39,7 +41,7 @@ template <typename T> DEVICE float dot8(u32 codes, const T* x, const float* tabl
 }
 
 // Rung 2. A lane takes 32 columns at once: one 16-byte load of codes, one absmax; absmax multiplies 32 products' sum.
-template <typename T> DEVICE void vector(const T* x, const u8* packed, const float* absmax, const float* table, T* y, int in, int out, int block_shift) {
+template <typename T> DEVICE void vector(const T* x, const u8* packed, Scales absmax, const float* table, T* y, int in, int out, int block_shift, bool add) {
   int lane = threadIdx.x & 31;
   i64 o = OUTPUT_OF_WARP, t = blockIdx.y;
   if (o >= out) return;
@@ -52,20 +54,20 @@ template <typename T> DEVICE void vector(const T* x, const u8* packed, const flo
     sum += part * absmax[e >> block_shift];
   }
   sum = warp_sum(sum);
-  if (lane == 0) narrow(sum, y[t * out + o]);
+  if (lane == 0) store(sum, y[t * out + o], add);
 }
 
 // Rung 3. The table in shared memory: 16 floats in 16 banks, no two lanes wait for each other.
-template <typename T> DEVICE void shared_table(const T* x, const u8* packed, const float* absmax, const float* table, T* y, int in, int out, int block_shift) {
+template <typename T> DEVICE void shared_table(const T* x, const u8* packed, Scales absmax, const float* table, T* y, int in, int out, int block_shift, bool add) {
   __shared__ float values[16];
   if (threadIdx.x < 16) values[threadIdx.x] = table[threadIdx.x];
   __syncthreads();
-  vector(x, packed, absmax, values, y, in, out, block_shift);
+  vector(x, packed, absmax, values, y, in, out, block_shift, add);
 }
 
 // Rung 4. Two outputs and all tokens a warp: x is loaded once for both outputs, a code is looked up once for all tokens.
-template <typename T, int Tokens> DEVICE void product(const T* x, const u8* packed, const float* absmax, const float* table, T* y,
-                                                      int tokens, int in, int out, int block_shift) {
+template <typename T, int Tokens> DEVICE void product(const T* x, const u8* packed, Scales absmax, const float* table, T* y,
+                                                      int tokens, int in, int out, int block_shift, bool add) {
   const int Outputs = 2, Per = Pack<T>::Count;
   __shared__ float values[16];
   if (threadIdx.x < 16) values[threadIdx.x] = table[threadIdx.x];
@@ -117,17 +119,17 @@ template <typename T, int Tokens> DEVICE void product(const T* x, const u8* pack
 #pragma unroll
     for (int r = 0; r < Outputs; r++) {
       float total = warp_sum(sum[r][t]);
-      if (lane == 0 && t < tokens && o + r < out) narrow(total, y[(i64)t * out + o + r]);
+      if (lane == 0 && t < tokens && o + r < out) store(total, y[(i64)t * out + o + r], add);
     }
 }
 
 #define RUNG(NAME, FUNCTION, T) \
-  extern "C" __global__ void __launch_bounds__(256) NAME(const T* __restrict__ x, const u8* __restrict__ packed, const float* __restrict__ absmax, \
-      const float* __restrict__ table, T* __restrict__ y, int in, int out, int block_shift) { FUNCTION<T>(x, packed, absmax, table, y, in, out, block_shift); }
+  extern "C" __global__ void __launch_bounds__(256) NAME(const T* __restrict__ x, const u8* __restrict__ packed, SCALES_PARAMETERS, \
+      const float* __restrict__ table, T* __restrict__ y, int in, int out, int block_shift, int add) { FUNCTION<T>(x, packed, SCALES, table, y, in, out, block_shift, add != 0); }
 #define FINAL(NAME, TOKENS, T) \
   extern "C" __global__ void __launch_bounds__(256) matvec4_##NAME##_t##TOKENS(const T* __restrict__ x, const u8* __restrict__ packed, \
-      const float* __restrict__ absmax, const float* __restrict__ table, T* __restrict__ y, int tokens, int in, int out, int block_shift) { \
-    product<T, TOKENS>(x, packed, absmax, table, y, tokens, in, out, block_shift); }
+      SCALES_PARAMETERS, const float* __restrict__ table, T* __restrict__ y, int tokens, int in, int out, int block_shift, int add) { \
+    product<T, TOKENS>(x, packed, SCALES, table, y, tokens, in, out, block_shift, add != 0); }
 #define RUNGS(NAME, T) \
   RUNG(matvec4_naive_##NAME, naive, T) \
   RUNG(matvec4_vector_##NAME, vector, T) \

@@ -1,6 +1,6 @@
 // Numbers to 4-bit blockwise storage: absmax[b] = max |x| over a block, code[e] = the nearest table value to x[e] / absmax[b], by
 // midpoints, the lower one on a tie.
-//   x       [n] float32, bfloat16 or float16, finite
+//   x       [n] float32, bfloat16 or float16; a number that is not finite leaves its block an absmax that is not
 //   sorted  [16] float32: the table in ascending order; codes [16] bytes: the 4-bit code of each (NF4: 0, 1, …, 15)
 //   packed  [(n + 1) / 2] bytes, an even element in the high nibble; an odd count is filled up with the code of 0
 //   absmax  [ceil(n / block)] float32; block = 1 << block_shift, from 32 to 4096
@@ -19,16 +19,16 @@ template <typename T> DEVICE void quantize(const T* x, const float* sorted, cons
   if (start >= n) return;                                            // a whole warp leaves at once
   int size = 1 << block_shift, count = n - start < size ? (int)(n - start) : size;
 
-  float largest = 0;
+  u32 largest = 0;
   for (int i = lane * 2; i < count; i += 64) {                       // two neighbours a lane: 256 bytes a warp at a time
-    largest = fmaxf(largest, fabsf(widen(x[start + i])));
-    if (i + 1 < count) largest = fmaxf(largest, fabsf(widen(x[start + i + 1])));
+    u32 even = magnitude_bits(widen(x[start + i])), odd = i + 1 < count ? magnitude_bits(widen(x[start + i + 1])) : 0;
+    largest = max(largest, max(even, odd));
   }
-  BlockScale scale(warp_max(largest), count == size);
-  if (lane == 0) absmax[block] = scale.absmax;
+  BlockScale scaled(__uint_as_float(warp_max(largest)), count == size);
+  if (lane == 0) absmax[block] = scaled.absmax;
 
   for (int i = lane * 2; i < count; i += 64) {                       // the values come from the first-level cache now
-    float even = scale(widen(x[start + i])), odd = i + 1 < count ? scale(widen(x[start + i + 1])) : 0;
+    float even = scaled.scale<T>(widen(x[start + i])), odd = i + 1 < count ? scaled.scale<T>(widen(x[start + i + 1])) : 0;
     packed[(start + i) >> 1] = (u8)(code_of[nearest<16>(midpoints, even)] << 4 | code_of[nearest<16>(midpoints, odd)]);
   }
 }

@@ -11,6 +11,9 @@ typedef long long i64;
 struct bf16 { u16 bits; };
 struct fp16 { u16 bits; };
 
+#define FLOAT_LARGEST 3.402823466e38f
+#define FLOAT_SMALLEST 1.175494351e-38f  // of those with all 24 bits
+
 #define DEVICE __device__ __forceinline__
 #define WHOLE_WARP 0xffffffffu
 
@@ -37,19 +40,48 @@ DEVICE float warp_max(float v) {
   for (int lane = 16; lane > 0; lane >>= 1) v = fmaxf(v, __shfl_xor_sync(WHOLE_WARP, v, lane));
   return v;
 }
+DEVICE u32 warp_max(u32 v) {
+  for (int lane = 16; lane > 0; lane >>= 1) {
+    u32 other = __shfl_xor_sync(WHOLE_WARP, v, lane);
+    v = v > other ? v : other;
+  }
+  return v;
+}
 
-// How a block's values are scaled before their codes are looked up: a full block multiplies by 1 / absmax, a short last block
-// divides; the floor 1e-38 keeps a block of zeros finite. The two may differ by one unit in the last place, and so does the code.
+// |v| as bits, which order as the numbers do, and a NaN lies above infinity: the largest of a block tells whether one of them is not finite, where
+// fmaxf would pass over a NaN. It goes into the block's absmax as it is, and whoever reads that finds it.
+DEVICE u32 magnitude_bits(float v) { return __float_as_uint(v) & 0x7fffffffu; }
+
+// How a block's values are scaled before their codes are looked up: a full block multiplies by 1 / absmax; a short last block divides, and
+// rounds to the source's type T as the references do; the floor 1e-38 keeps a block of zeros finite.
 struct BlockScale {
   float absmax;
   float inverse;
   bool full;
   DEVICE BlockScale(float largest, bool is_full) : full(is_full) {
-    absmax = is_full ? largest : fmaxf(largest, 1e-38f);             // what is stored
+    absmax = !is_full && largest < 1e-38f ? 1e-38f : largest;        // what is stored
     inverse = __fdiv_rn(1.0f, fmaxf(largest, 1e-38f));
   }
-  DEVICE float operator()(float v) const { return full ? __fmul_rn(v, inverse) : __fdiv_rn(v, absmax); }
+  template <typename T> DEVICE float scale(float v) const {
+    if (full) return __fmul_rn(v, inverse);
+    T rounded;
+    narrow(__fdiv_rn(v, absmax), rounded);
+    return widen(rounded);
+  }
 };
+
+// A block's scale where it is read: absmax itself or, with QLoRA's double quantization, map[codes[b]] absmax[b / 256] + offset. Without, codes is null.
+struct Scales {
+  const float* absmax;
+  const u8* codes;
+  const float* map;
+  float offset;
+  DEVICE float operator[](i64 block) const {
+    return codes == nullptr ? absmax[block] : __fadd_rn(__fmul_rn(map[codes[block]], absmax[block >> 8]), offset);
+  }
+};
+#define SCALES_PARAMETERS const float* __restrict__ absmax, const u8* __restrict__ scale_codes, const float* __restrict__ scale_map, float scale_offset
+#define SCALES (Scales{absmax, scale_codes, scale_map, scale_offset})
 
 // The place of the nearest of `Count` (a power of two) ascending values, the lower one on a tie: how many midpoints lie below v.
 // midpoints [Count - 1], between neighbours, in float32.
