@@ -12,9 +12,6 @@ using static TorchSharp.torch;
 
 namespace LowRank;
 
-/// <summary>How a kernel is written; each rung is faster than the one before it.</summary>
-internal enum CpuRung { Scalar, PairTable, Vector256, Vector512 }
-
 internal static unsafe class FourBitKernels
 {
     /// <summary>The best rung that this processor has.</summary>
@@ -191,6 +188,6 @@ internal static unsafe class FourBitKernels
 
     /// <summary>Entry (index mod 16) of a table in two registers.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<float> Lookup(Vector256<float> low, Vector256<float> high, Vector256<int> index) =>
+    public static Vector256<float> Lookup(Vector256<float> low, Vector256<float> high, Vector256<int> index) =>
         Avx.BlendVariable(Avx2.PermuteVar8x32(low, index), Avx2.PermuteVar8x32(high, index), (index << 28).AsSingle());
 }

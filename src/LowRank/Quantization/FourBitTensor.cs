@@ -36,7 +36,7 @@ public sealed unsafe class FourBitTensor : QuantizedTensor
 
     public override Dictionary<string, Tensor> ToTensors(string prefix) => BitsAndBytesLayout.Write(this, prefix);
 
-    private protected override Decoder Open()
+    private protected override Decoder Open(CpuRung rung)
     {
         var codes = LowRank.Elements.Bytes(Codes);
         var (absMax, size) = (scales.Open(), Format.BlockSize);
@@ -47,11 +47,17 @@ public sealed unsafe class FourBitTensor : QuantizedTensor
                 var block = (start + done) / size;
                 var skip = (int)(start + done - block * size);
                 var part = Math.Min(size - skip, count - done);
-                FourBitKernels.Dequantize(table, codes + block * (size / 2), skip, part, absMax[block], to + done, FourBitKernels.Best);
+                FourBitKernels.Dequantize(table, codes + block * (size / 2), skip, part, absMax[block], to + done, rung);
                 done += part;
             }
         };
     }
+
+    internal override CodeRows? Rows() => Shape.Count != 2 ? null : new()
+    {
+        Codes = LowRank.Elements.Start(Codes), BytesPerRow = 0, Table = table.Values, Pairs = table.Pairs, BlockShift = int.Log2(Format.BlockSize), BlocksPerRow = 0,
+        Scales = scales.Open().Read,
+    };
 
     /// <summary>Quantizes a contiguous weight.</summary>
     internal static FourBitTensor Of(FourBitFormat format, Tensor weight, string? name)

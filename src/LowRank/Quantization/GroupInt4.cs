@@ -135,7 +135,22 @@ public sealed unsafe class GroupInt4Tensor : QuantizedTensor
         }
     }
 
-    private protected override Decoder Open()
+    private static readonly float[] Integers = [.. Enumerable.Range(0, 16).Select(code => (float)code)];
+
+    internal override CodeRows? Rows()
+    {
+        if (!int.IsPow2(Format.GroupSize)) return null;
+        var (scales, zeros) = ((nint)LowRank.Elements.Singles(Scales), (nint)LowRank.Elements.Singles(Zeros));
+        return new()
+        {
+            Codes = LowRank.Elements.Start(Codes), BytesPerRow = Codes.shape[1], Table = Integers, BlockShift = int.Log2(Format.GroupSize), BlocksPerRow = Scales.shape[1],
+            Scales = (first, count, to) => Copy(scales, first, count, to), Zeros = (first, count, to) => Copy(zeros, first, count, to),
+        };
+
+        static void Copy(nint from, long first, int count, float* to) => new ReadOnlySpan<float>((float*)from + first, count).CopyTo(new Span<float>(to, count));
+    }
+
+    private protected override Decoder Open(CpuRung rung)
     {
         var codes = LowRank.Elements.Bytes(Codes);
         float* scales = LowRank.Elements.Singles(Scales), zeros = LowRank.Elements.Singles(Zeros);

@@ -53,7 +53,7 @@ public sealed unsafe class Int8DynamicTensor : QuantizedTensor
 
     public override Dictionary<string, Tensor> ToTensors(string prefix) => OwnLayout.Write(this, prefix);
 
-    private protected override Decoder Open()
+    private protected override Decoder Open(CpuRung rung)
     {
         var codes = LowRank.Elements.Bytes(Codes);
         var absMax = LowRank.Elements.Singles(AbsMax);

@@ -90,7 +90,14 @@ public sealed unsafe class Int8RowsTensor : QuantizedTensor
 
     public override Dictionary<string, Tensor> ToTensors(string prefix) => OwnLayout.Write(this, prefix);
 
-    private protected override Decoder Open()
+    /// <summary>A row is a block that never ends.</summary>
+    internal override CodeRows Rows()
+    {
+        var absMax = (nint)LowRank.Elements.Singles(AbsMax);
+        return new() { Codes = LowRank.Elements.Start(Codes), BytesPerRow = Shape[1], BlockShift = 30, BlocksPerRow = 1, Scales = (row, _, to) => *to = ((float*)absMax)[row] / 127 };
+    }
+
+    private protected override Decoder Open(CpuRung rung)
     {
         var codes = (sbyte*)LowRank.Elements.Start(Codes);
         var absMax = LowRank.Elements.Singles(AbsMax);

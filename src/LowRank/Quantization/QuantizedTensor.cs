@@ -81,7 +81,9 @@ public abstract class QuantizedTensor : IDisposable
 
     /// <summary>Writes rows [first, first + m) of the weight into a contiguous tensor [m, …] on the CPU: float32, bfloat16, float16 or
     /// float64. Nothing else of their size is made.</summary>
-    public unsafe void DequantizeRows(long first, Tensor into)
+    public void DequantizeRows(long first, Tensor into) => DequantizeRows(first, into, CpuRung.AllCores);
+
+    internal unsafe void DequantizeRows(long first, Tensor into, CpuRung rung)
     {
         if (into.dtype is not (ScalarType.Float32 or ScalarType.BFloat16 or ScalarType.Float16 or ScalarType.Float64))
             throw new ArgumentException($"a weight is dequantized to float32, bfloat16, float16 or float64; asked for {into.dtype}");
@@ -94,8 +96,13 @@ public abstract class QuantizedTensor : IDisposable
         const int Unit = Blocks.Unit;
         var (to, type, total) = (LowRank.Elements.Start(into), into.dtype, into.numel());
         if (total == 0) return;
-        var (start, decode) = (first * (total / (shape.Length == 0 ? 1 : shape[0])), Open());
-        CpuRows.For((start + total - 1) / Unit - start / Unit + 1, Unit, (begin, end) =>
+        var (start, decode) = (first * (total / (shape.Length == 0 ? 1 : shape[0])), Open(rung == CpuRung.AllCores ? FourBitKernels.Best : rung));
+        var units = (start + total - 1) / Unit - start / Unit + 1;
+        if (rung == CpuRung.AllCores) CpuRows.For(units, Unit, Some);
+        else Some(0, units);
+        GC.KeepAlive((this, into));
+
+        void Some(long begin, long end)
         {
             var rented = type == ScalarType.Float32 ? null : ArrayPool<float>.Shared.Rent(Unit);
             fixed (float* buffer = rented)
@@ -107,8 +114,7 @@ public abstract class QuantizedTensor : IDisposable
                     if (rented is not null) LowRank.Elements.Write(buffer, to, type, from - start, count);
                 }
             if (rented is not null) ArrayPool<float>.Shared.Return(rented);
-        });
-        GC.KeepAlive((this, into));
+        }
     }
 
     /// <summary>The tensors to save, which share this object's memory and belong to the caller: bitsandbytes' layout for 4 bits, one
@@ -141,6 +147,10 @@ public abstract class QuantizedTensor : IDisposable
         GC.SuppressFinalize(this);
     }
 
+    /// <summary>How kernels of the product read a matrix's rows, or null where they do not know the format. Valid while this object is
+    /// alive.</summary>
+    internal virtual CodeRows? Rows() => null;
+
     /// <summary>Looks the tensors up once; what it gives may be called from several threads while this object is alive.</summary>
-    private protected abstract Decoder Open();
+    private protected abstract Decoder Open(CpuRung rung);
 }

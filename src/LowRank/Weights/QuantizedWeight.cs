@@ -35,6 +35,13 @@ public sealed class QuantizedWeight : FrozenWeight
 
     public override Tensor Dequantize(ScalarType? dtype = null) => stored.Dequantize(dtype);
 
+    /// <summary>x Wᵀ as in the base class; straight from the codes where x has a few rows only.</summary>
+    public override void Multiply(Tensor x, Tensor y, bool accumulate = false)
+    {
+        if (QuantizedProduct.Fits(stored, x, y, out var rows)) QuantizedProduct.Run(stored, rows, x, y, accumulate);
+        else base.Multiply(x, y, accumulate);
+    }
+
     protected override void Store(Tensor dense)
     {
         using var guard = no_grad();
