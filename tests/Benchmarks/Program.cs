@@ -1,7 +1,7 @@
 // Measures what the README and the notes claim about speed. Every time is given beside something that it can be compared with,
 // measured in the same run.
 //   dotnet run -c Release --project tests/Benchmarks                    all of them, into tests/Benchmarks/results
-//   dotnet run -c Release --project tests/Benchmarks -- step            one (call, step, quantize)
+//   dotnet run -c Release --project tests/Benchmarks -- step            one (call, step, quantize, matvec)
 //   dotnet run -c Release --project tests/Benchmarks -- gpu             on a GPU: its kernels and steps
 //   dotnet run -c Release --project tests/Benchmarks -- step --methods DoRA,MoRA    of the steps, these beside LoRA's; nothing is saved
 //   … --threads N (as many as cores), --rounds N (25), --output FOLDER, --force (on a busy machine too)
@@ -13,7 +13,7 @@ using Benchmarks;
 using static TorchSharp.torch;
 
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
-string[] known = ["call", "step", "quantize"];
+string[] known = ["call", "step", "quantize", "matvec"];
 var which = new Argument<string[]>("benchmarks") { Description = string.Join(", ", known) + "; gpu needs one and is not among all", Arity = ArgumentArity.ZeroOrMore };
 which.AcceptOnlyFromAmong([.. known, "gpu"]);
 var threads = new Option<int>("--threads") { Description = "libtorch's threads", DefaultValueFactory = _ => get_num_threads() };
@@ -46,6 +46,7 @@ command.SetAction(parsed =>
     if (chosen.Contains("call")) OperatorCall.Run(results);
     if (chosen.Contains("step")) TrainingStep.Run(results, parsed.GetValue(rounds), parsed.GetValue(methods)!.Split(',', StringSplitOptions.RemoveEmptyEntries));
     if (chosen.Contains("quantize")) Quantizing.Run(results, parsed.GetValue(rounds));
+    if (chosen.Contains("matvec")) Multiplying.Run(results, parsed.GetValue(rounds));
     List<string> failures = [];
     if (onGpu)
     {

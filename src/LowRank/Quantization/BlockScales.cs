@@ -1,7 +1,6 @@
 // The scale of each block: absmax in float32, or quantized again (QLoRA, section 3, "double quantization"): the mean is taken off and the
 // rest goes through the 8-bit dynamic map in blocks of 256, 8 + 32 / 256 bits a scale instead of 32.
-using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.X86;
+using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 using static TorchSharp.torch;
 
 namespace LowRank;
@@ -64,28 +63,22 @@ internal sealed unsafe class BlockScales
 
     internal sealed class Reader(float* scales, byte* codes, float offset)
     {
-        public float this[long block] =>
-            codes is null ? scales[block] : EightBitTable.Dynamic.Values[codes[block]] * scales[block / NestedBlock] + offset;
-
         /// <summary>Scales [first, first + count).</summary>
-        public void Read(long first, int count, float* to)
+        public void Read(long first, int count, float* to, CpuRung rung)
         {
-            var i = 0;
-            if (codes is null) new ReadOnlySpan<float>(scales + first, i = count).CopyTo(new Span<float>(to, count));
-            else if (Avx2.IsSupported)
-                fixed (float* values = EightBitTable.Dynamic.Values)
-                    for (; i + 8 <= count; i += 8)
-                    {
-                        var nested = first + i;
-                        if (nested % NestedBlock > NestedBlock - 8)             // two second-level scales
-                        {
-                            for (var j = i; j < i + 8; j++) to[j] = this[first + j];
-                            continue;
-                        }
-                        var found = Avx2.GatherVector256(values, Avx2.ConvertToVector256Int32(codes + nested), sizeof(float));
-                        (found * Vector256.Create(scales[nested / NestedBlock]) + Vector256.Create(offset)).Store(to + i);
-                    }
-            for (; i < count; i++) to[i] = this[first + i];
+            if (codes is null) new ReadOnlySpan<float>(scales + first, count).CopyTo(new Span<float>(to, count));
+            else
+            {
+                for (var done = 0; done < count;)
+                {
+                    var block = (first + done) / NestedBlock;
+                    var part = (int)Math.Min((block + 1) * NestedBlock - first - done, count - done);
+                    EightBitKernels.Dequantize(EightBitTable.Dynamic, codes + first + done, part, scales[block], to + done, rung);
+                    done += part;
+                }
+                var all = new Span<float>(to, count);
+                TensorPrimitives.Add(all, offset, all);
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ namespace LowRank;
 internal sealed unsafe class CodeRows
 {
     /// <summary>Numbers [first, first + count) of a list that has one for each block.</summary>
-    public delegate void Reader(long first, int count, float* to);
+    public delegate void Reader(long first, int count, float* to, CpuRung rung);
 
     /// <summary>The first row's codes; alive as long as the weight is.</summary>
     public required nint Codes { get; init; }

@@ -64,7 +64,7 @@ public sealed unsafe class Int8DynamicTensor : QuantizedTensor
             {
                 var block = (start + done) / size;
                 var part = (int)Math.Min((block + 1) * size - start - done, count - done);
-                EightBitKernels.Dequantize(EightBitTable.Dynamic, codes + start + done, part, absMax[block], to + done);
+                EightBitKernels.Dequantize(EightBitTable.Dynamic, codes + start + done, part, absMax[block], to + done, rung);
                 done += part;
             }
         };
@@ -87,7 +87,7 @@ public sealed unsafe class Int8DynamicTensor : QuantizedTensor
                 var bits = FourBitKernels.AbsMaxBits(x + i, part, FourBitKernels.Best);
                 if (bits >= Blocks.NotFinite) return false;
                 scale[(start + i) / size] = EightBitKernels.Quantize(
-                    EightBitTable.Dynamic, x + i, part, BitConverter.Int32BitsToSingle(bits), part == size, type, to + start + i);
+                    EightBitTable.Dynamic, x + i, part, BitConverter.Int32BitsToSingle(bits), part == size, type, to + start + i, FourBitKernels.Best);
             }
             return true;
         });

@@ -9,8 +9,9 @@ namespace LowRank;
 
 internal static unsafe class QuantizedProduct
 {
-    /// <summary>Rows of x up to which this is faster than to dequantize and multiply (tests/Benchmarks, matvec).</summary>
-    public const int MostTokens = 8;
+    /// <summary>Rows of x up to which this is faster than to dequantize and multiply (tests/Benchmarks, matvec): narrow rows of W spend
+    /// their time on their beginnings.</summary>
+    public static int MostTokens(long width) => width >= 1024 ? 16 : 8;
 
     /// <summary>Room behind scales for vectors that begin at the last one.</summary>
     private const int Slack = 16;
@@ -19,7 +20,7 @@ internal static unsafe class QuantizedProduct
     public static bool Fits(QuantizedTensor weight, Tensor x, Tensor y, out CodeRows rows)
     {
         rows = null!;
-        if (FourBitKernels.Best < CpuRung.Vector256 || x.dim() != 2 || x.shape[0] is < 1 or > MostTokens || !CanUse(x) || !CanUse(y)) return false;
+        if (FourBitKernels.Best < CpuRung.Vector256 || x.dim() != 2 || x.shape[0] < 1 || x.shape[0] > MostTokens(x.shape[1]) || !CanUse(x) || !CanUse(y)) return false;
         if (weight.Codes.device_type != TorchSharp.DeviceType.CPU || weight.Rows() is not { } read) return false;
         rows = read;
         return Fits(rows, x.shape[1], FourBitKernels.Best);
@@ -114,8 +115,8 @@ internal static unsafe class QuantizedProduct
                 {
                     var (phase, block) = rows.Start(row, width);
                     var count = (phase + width - 1 >> rows.BlockShift) + 1;
-                    rows.Scales(block, count, scales);
-                    if (zeros is not null) rows.Zeros!(block, count, zeros);
+                    rows.Scales(block, count, scales, rung);
+                    if (zeros is not null) rows.Zeros!(block, count, zeros, rung);
                     var element = row * width;
                     var codes = (byte*)rows.Codes + (rows.BlocksPerRow > 0 ? row * rows.BytesPerRow : element / 2);
                     var y = (float*)product + row * tokens;

@@ -118,7 +118,7 @@ public sealed class QuantizedProductTests : IDisposable
             {
                 var weight = new QuantizedWeight(format.Encode(randn(rows, width)));
                 var dense = Wide(weight.Dequantize(ScalarType.Float32));
-                foreach (var tokens in new[] { 0, 1, QuantizedProduct.MostTokens, QuantizedProduct.MostTokens + 1 })
+                foreach (var tokens in new[] { 0, 1, QuantizedProduct.MostTokens(width), QuantizedProduct.MostTokens(width) + 1 })
                     foreach (var transposed in new[] { false, true })           // x as it lies, or not contiguous
                     {
                         var x = transposed ? randn(width, tokens).t() : randn(tokens, width);
