@@ -130,13 +130,15 @@ internal static unsafe class CodeProductKernels
             if (!steady) index = Vector512.Create(at - (block << shift)) + places >>> shift;
             var scale = Avx512F.PermuteVar16x32(Vector512.Load(scales + block), index);
             var zero = zeros is null ? default : Avx512F.PermuteVar16x32(Vector512.Load(zeros + block), index);
-            for (var t = 0; t < tokens; t++)
+            var part = Part512(w0, w1, w2, w3, w4, w5, w6, w7, x + 128L * unit);
+            if (zeros is not null) part -= zero * Vector512.Load(laneSums + 16L * unit);
+            first = Vector512.FusedMultiplyAdd(part, scale, first);
+            for (var t = 1; t < tokens; t++)
             {
                 var place = (long)t * units + unit;
-                var part = Part512(w0, w1, w2, w3, w4, w5, w6, w7, x + 128 * place);
+                part = Part512(w0, w1, w2, w3, w4, w5, w6, w7, x + 128 * place);
                 if (zeros is not null) part -= zero * Vector512.Load(laneSums + 16 * place);
-                if (t == 0) first = Vector512.FusedMultiplyAdd(part, scale, first);
-                else sums[t] = Vector512.FusedMultiplyAdd(part, scale, sums[t]);
+                sums[t] = Vector512.FusedMultiplyAdd(part, scale, sums[t]);
             }
         }
         sums[0] = first;

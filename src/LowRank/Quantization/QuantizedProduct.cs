@@ -7,6 +7,7 @@ using static TorchSharp.torch;
 
 namespace LowRank;
 
+[System.Runtime.CompilerServices.SkipLocalsInit]
 internal static unsafe class QuantizedProduct
 {
     /// <summary>Rows of x up to which this is faster than to dequantize and multiply (tests/Benchmarks, matvec): narrow rows of W spend
@@ -15,6 +16,9 @@ internal static unsafe class QuantizedProduct
 
     /// <summary>Room behind scales for vectors that begin at the last one.</summary>
     private const int Slack = 16;
+
+    /// <summary>Rows whose scales are read at once.</summary>
+    private const int RowsAtOnce = 16;
 
     /// <summary>Is this the faster way to multiply x [n, in] with that weight, into y [n, out]?</summary>
     public static bool Fits(QuantizedTensor weight, Tensor x, Tensor y, out CodeRows rows)
@@ -53,7 +57,7 @@ internal static unsafe class QuantizedProduct
         try
         {
             Pack(x, rows.Table is not null, memory, memory + sumsFrom, padded, rung);
-            var job = new Job(rows, (nint)memory, (nint)(memory + sumsFrom), (nint)(memory + productFrom), width, padded / unit, tokens, rung);
+            var job = new Job(rows, outputs, (nint)memory, (nint)(memory + sumsFrom), (nint)(memory + productFrom), width, padded / unit, tokens, rung);
             if (allCores) CpuRows.For(outputs, (long)width * tokens, job.Run);
             else job.Run(0, outputs);
             Write(memory + productFrom, y, accumulate);
@@ -98,43 +102,56 @@ internal static unsafe class QuantizedProduct
     }
 
     /// <summary>Some rows of W: [tokens, in] x [in, rows].</summary>
-    private sealed class Job(CodeRows rows, nint x, nint laneSums, nint product, int width, int units, int tokens, CpuRung rung)
+    private sealed class Job(CodeRows rows, long outputs, nint x, nint laneSums, nint product, int width, int units, int tokens, CpuRung rung)
     {
         public void Run(long begin, long end)
         {
-            var blocks = (width >> rows.BlockShift) + 2;                        // that a row may touch
-            var rented = ArrayPool<float>.Shared.Rent(2 * (blocks + Slack));
-            var lastBytes = CodeProductKernels.Unit(rung) / (rows.Table is null ? 1 : 2);
-            var last = stackalloc byte[128 + 3];
-            new Span<byte>(last, 128 + 3).Clear();
-            fixed (float* scales = rented, table = rows.Table)
-            {
-                rented.AsSpan().Clear();                                        // what lies behind a row's blocks is multiplied with zeros
-                var zeros = rows.Zeros is null ? null : scales + blocks + Slack;
+            var room = RowsAtOnce * ((width >> rows.BlockShift) + 2) + Slack;       // for the blocks that so many rows may touch
+            var rented = ArrayPool<float>.Shared.Rent(2 * room);
+            rented.AsSpan().Clear();                                            // what lies behind the last row's blocks is multiplied with zeros
+            fixed (float* scales = rented)
+                for (var row = begin; row < end; row += RowsAtOnce)
+                    Some(row, Math.Min(end, row + RowsAtOnce), scales, rows.Zeros is null ? null : scales + room);
+            ArrayPool<float>.Shared.Return(rented);
+        }
+
+        private void Some(long begin, long end, float* scales, float* zeros)
+        {
+            var (_, from) = rows.Start(begin, width);
+            var (lastPhase, lastBlock) = rows.Start(end - 1, width);
+            var count = (int)(lastBlock - from) + (lastPhase + width - 1 >> rows.BlockShift) + 1;
+            rows.Scales(from, count, scales, rung);
+            if (zeros is not null) rows.Zeros!(from, count, zeros, rung);
+            fixed (float* table = rows.Table)
                 for (var row = begin; row < end; row++)
                 {
                     var (phase, block) = rows.Start(row, width);
-                    var count = (phase + width - 1 >> rows.BlockShift) + 1;
-                    rows.Scales(block, count, scales, rung);
-                    if (zeros is not null) rows.Zeros!(block, count, zeros, rung);
                     var element = row * width;
                     var codes = (byte*)rows.Codes + (rows.BlocksPerRow > 0 ? row * rows.BytesPerRow : element / 2);
-                    var y = (float*)product + row * tokens;
+                    float* y = (float*)product + row * tokens, scale = scales + (block - from), zero = zeros is null ? null : zeros + (block - from);
                     if (rung == CpuRung.Scalar)
-                        CodeProductKernels.Scalar(codes, rows.BlocksPerRow == 0 && element % 2 != 0, rows.Table, scales, zeros, phase, rows.BlockShift, (float*)x, width, tokens, y);
+                        CodeProductKernels.Scalar(codes, rows.BlocksPerRow == 0 && element % 2 != 0, rows.Table, scale, zero, phase, rows.BlockShift, (float*)x, width, tokens, y);
                     else if (rung == CpuRung.PairTable)
-                        CodeProductKernels.Pairs(codes, rows.Pairs!, scales, phase, rows.BlockShift, (float*)x, width, tokens, y);
-                    else
-                    {
-                        var done = (long)(units - 1) * lastBytes;
-                        var rest = (rows.Table is null ? width : (width + 1) / 2) - done;
-                        Buffer.MemoryCopy(codes + done, last, 128, rest);
-                        if (rung == CpuRung.Vector512) CodeProductKernels.Row512(codes, last, table, scales, zeros, phase, rows.BlockShift, (float*)x, (float*)laneSums, units, tokens, y);
-                        else CodeProductKernels.Row256(codes, last, table, scales, zeros, phase, rows.BlockShift, (float*)x, (float*)laneSums, units, tokens, y);
-                    }
+                        CodeProductKernels.Pairs(codes, rows.Pairs!, scale, phase, rows.BlockShift, (float*)x, width, tokens, y);
+                    else Vectors(codes, row == outputs - 1, table, scale, zero, phase, y);
                 }
+        }
+
+        /// <summary>Vectors read a whole unit, and 3 bytes more: of a row's last unit they get a copy where there is less.</summary>
+        private void Vectors(byte* codes, bool isLast, float* table, float* scales, float* zeros, int phase, float* y)
+        {
+            var unit = CodeProductKernels.Unit(rung);
+            var done = (long)(units - 1) * unit / (table is null ? 1 : 2);
+            var last = codes + done;
+            var copy = stackalloc byte[128 + 3];
+            if (isLast || width % unit != 0)
+            {
+                new Span<byte>(copy, 128 + 3).Clear();
+                Buffer.MemoryCopy(last, copy, 128, (table is null ? width : (width + 1) / 2) - done);
+                last = copy;
             }
-            ArrayPool<float>.Shared.Return(rented);
+            if (rung == CpuRung.Vector512) CodeProductKernels.Row512(codes, last, table, scales, zeros, phase, rows.BlockShift, (float*)x, (float*)laneSums, units, tokens, y);
+            else CodeProductKernels.Row256(codes, last, table, scales, zeros, phase, rows.BlockShift, (float*)x, (float*)laneSums, units, tokens, y);
         }
     }
 }
