@@ -74,7 +74,14 @@ public sealed unsafe class Int8RowsTensor : QuantizedTensor
     internal override CodeRows Rows()
     {
         var absMax = (nint)LowRank.Elements.Singles(AbsMax);
-        return new() { Codes = LowRank.Elements.Start(Codes), BytesPerRow = Shape[1], BlockShift = 30, BlocksPerRow = 1, Scales = (row, _, to, _) => *to = ((float*)absMax)[row] / 127 };
+        return new()
+        {
+            Codes = LowRank.Elements.Start(Codes), BytesPerRow = Shape[1], BlockShift = 30, BlocksPerRow = 1,
+            Scales = (first, count, to, _) =>
+            {
+                for (var i = 0; i < count; i++) to[i] = ((float*)absMax)[first + i] / 127;
+            },
+        };
     }
 
     private protected override Decoder Open(CpuRung rung)
