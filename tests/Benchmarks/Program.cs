@@ -1,12 +1,11 @@
-// Measures what the README and the notes claim about speed. Every time is given beside something that it can be compared with,
-// measured in the same run.
-//   dotnet run -c Release --project tests/Benchmarks                    all of them, into tests/Benchmarks/results
-//   dotnet run -c Release --project tests/Benchmarks -- step            one (call, step, quantize)
-//   dotnet run -c Release --project tests/Benchmarks -- gpu             on a GPU: its kernels and steps
+// Measures what the README and the notes claim. Every time is given beside something that it can be compared with, measured in the same run.
+//   dotnet run -c Release --project tests/Benchmarks                    what needs no GPU and no patience, into tests/Benchmarks/results
+//   dotnet run -c Release --project tests/Benchmarks -- step            one, or several; --help says which there are
 //   dotnet run -c Release --project tests/Benchmarks -- step --methods DoRA,MoRA    of the steps, these beside LoRA's; nothing is saved
-//   dotnet run -c Release --project tests/Benchmarks -- large           steps of 98 million parameters over NF4, and their memory
-//   dotnet run -c Release --project tests/Benchmarks -- quality         what methods over codes learn, into data/results; no times, so a busy machine will do
 //   … --threads N (as many as cores), --rounds N (25), --output FOLDER, --force (on a busy machine too)
+// What methods learn takes no times, so a busy machine will do; it goes into data/results and can be resumed:
+//   dotnet run -c Release --project tests/Benchmarks -- quality         methods over codes beside the same over dense weights
+//   dotnet run -c Release --project tests/Benchmarks -- levels          storage levels that change while training
 using System.CommandLine;
 using System.Globalization;
 using System.Runtime.CompilerServices;
@@ -15,9 +14,19 @@ using Benchmarks;
 using static TorchSharp.torch;
 
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
-string[] known = ["call", "step", "quantize"], asked = ["gpu", "large", "quality"];      // the second only when named
-var which = new Argument<string[]>("benchmarks") { Description = string.Join(", ", known) + "; apart from all: " + string.Join(", ", asked), Arity = ArgumentArity.ZeroOrMore };
-which.AcceptOnlyFromAmong([.. known, .. asked]);
+(string Name, bool InAll, string What)[] known =
+[
+    ("call", true, "an operator's call"), ("step", true, "a training step of every method"), ("optimizer", true, "AdamW in float32, in 8 bits and on pages"),
+    ("quantize", true, "to codes and back"), ("matvec", true, "products of a few rows with codes"),
+    ("large", false, "steps of 98 million parameters over NF4, and their memory"), ("gpu", false, "on a GPU: its kernels and steps"),
+];
+string[] all = [.. known.Where(one => one.InAll).Select(one => one.Name)];
+var which = new Argument<string[]>("benchmarks")
+{
+    Description = string.Join("; ", known.Select(one => $"{one.Name}: {one.What}")) + $". All but {string.Join(" and ", known.Where(one => !one.InAll).Select(one => one.Name))} unless said",
+    Arity = ArgumentArity.ZeroOrMore,
+};
+which.AcceptOnlyFromAmong([.. known.Select(one => one.Name)]);
 var threads = new Option<int>("--threads") { Description = "libtorch's threads", DefaultValueFactory = _ => get_num_threads() };
 var rounds = new Option<int>("--rounds") { Description = "rounds that count", DefaultValueFactory = _ => 25 };
 var output = new Option<string>("--output") { Description = "the folder for the results", DefaultValueFactory = _ => ResultsFolder() };
@@ -27,14 +36,8 @@ var command = new RootCommand("Measures speed and memory as ratios.") { which, t
 command.SetAction(parsed =>
 {
     set_num_threads(parsed.GetValue(threads));
-    if (parsed.GetValue(which)!.Contains("quality"))
-    {
-        if (parsed.GetValue(which)!.Length > 1) throw new ArgumentException("quality runs alone: it saves no times");
-        var root = Path.GetFullPath("../../..", ResultsFolder());
-        Console.WriteLine($"saved {QuantizedFamily.Run(root, Path.Combine(root, "data/results"))}");
-        return 0;
-    }
-    var onGpu = parsed.GetValue(which)!.Contains("gpu");
+    var chosen = parsed.GetValue(which) is { Length: > 0 } some ? some : all;
+    var onGpu = chosen.Contains("gpu");
     if (onGpu && !cuda.is_available())
     {
         Console.Error.WriteLine("gpu needs an NVIDIA GPU and a libtorch built with CUDA; this libtorch sees no device");
@@ -51,25 +54,27 @@ command.SetAction(parsed =>
         ["processor"] = Machine.Processor, ["cores"] = Environment.ProcessorCount, ["threads"] = get_num_threads(),
         ["libtorch"] = __version__, [".NET"] = Environment.Version.ToString(), ["BLAS kernels"] = LibTorch.OpenBlas.Kernels ?? "not OpenBLAS", ["machine"] = busy ?? "idle",
     });
-    var parts = parsed.GetValue(methods)!.Split(',', StringSplitOptions.RemoveEmptyEntries);
-    var chosen = parsed.GetValue(which) is { Length: > 0 } some ? some : known;
+    var (count, parts) = (parsed.GetValue(rounds), parsed.GetValue(methods)!.Split(',', StringSplitOptions.RemoveEmptyEntries));
     if (chosen.Contains("call")) OperatorCall.Run(results);
-    if (chosen.Contains("step")) TrainingStep.Run(results, parsed.GetValue(rounds), parts);
-    if (chosen.Contains("quantize")) Quantizing.Run(results, parsed.GetValue(rounds));
+    if (chosen.Contains("step")) TrainingStep.Run(results, count, parts);
+    if (chosen.Contains("optimizer")) OptimizerStep.Run(results, count, parts);
+    if (chosen.Contains("quantize")) Quantizing.Run(results, count);
+    if (chosen.Contains("matvec")) Multiplying.Run(results, count);
+    if (chosen.Contains("large")) LargeModel.Run(results, 5);
     List<string> failures = [];
     if (onGpu)
     {
         results.Say("GPU", $"{GpuDevice.Name}, second-level cache of {GpuDevice.CacheBytes >> 20} MiB");
-        failures = [.. GpuKernels.Run(results, parsed.GetValue(rounds)), .. GpuSteps.Run(results, parsed.GetValue(rounds))];
+        failures = [.. GpuKernels.Run(results, count), .. GpuSteps.Run(results, count)];
     }
-    if (chosen.Contains("large")) LargeModel.Run(results, 5);
     Console.WriteLine(results.Markdown());
-    if (parsed.GetValue(methods) is { Length: > 0 }) return 0;              // a part is for looking at, not for keeping
-    var name = $"{(onGpu ? GpuDevice.Name : Machine.Processor)} {get_num_threads()} threads" + (chosen.Length == known.Length ? "" : $" {string.Join(' ', chosen)}");
+    if (parts.Length > 0) return 0;              // a part is for looking at, not for keeping
+    var name = $"{(onGpu ? GpuDevice.Name : Machine.Processor)} {get_num_threads()} threads" + (chosen.Length == all.Length ? "" : $" {string.Join(' ', chosen)}");
     Console.WriteLine($"saved {results.Save(parsed.GetValue(output)!, name)}");
     foreach (var failure in failures) Console.Error.WriteLine($"not measured: {failure}");
     return failures.Count == 0 ? 0 : 1;
 });
+command.Subcommands.Add(QuantizedFamily.Create());
 command.Subcommands.Add(StorageLevels.Create());
 return command.Parse(args).Invoke();
 

@@ -1,6 +1,7 @@
 // What the methods over quantized weights learn, and what merging costs them: data/base adapts to a domain that it has not read. Each method
 // trains over dense weights and over codes, at the rate that was best for it over dense weights on the validation split (seed 0), with three
 // seeds. Every run is written to data/results/qlora-family.json as soon as it ends, and one that is there is not done again.
+using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using LowRank;
@@ -30,8 +31,21 @@ internal static class QuantizedFamily
 
     private sealed record Report(string Command, string Model, string Domain, int Steps, IReadOnlyList<Point> Points);
 
+    public static Command Create()
+    {
+        var threads = new Option<int>("--threads") { Description = "libtorch's threads", DefaultValueFactory = _ => get_num_threads() };
+        var command = new Command("quality", "Compares methods over codes with the same over dense weights, by loss.") { threads };
+        command.SetAction(parsed =>
+        {
+            set_num_threads(parsed.GetValue(threads));
+            var root = StorageLevels.Root();
+            Console.WriteLine($"saved {Run(root, Path.Combine(root, "data/results"))}");
+        });
+        return command;
+    }
+
     /// <summary>Makes the runs that are missing and writes qlora-family.json and .md into a folder.</summary>
-    public static string Run(string root, string folder)
+    private static string Run(string root, string folder)
     {
         var file = Path.Combine(folder, "qlora-family.json");
         var points = File.Exists(file) ? JsonSerializer.Deserialize<Report>(File.ReadAllText(file))!.Points.ToList() : [];

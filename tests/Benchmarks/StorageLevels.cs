@@ -165,5 +165,5 @@ internal static class StorageLevels
                 + string.Join(" | ", Ranks.Select(r => group.Select(p => p.TestPerplexity[$"{r}"]).ToList() is var all ? $"{all.Average():F2} ({all.Min():F2} to {all.Max():F2})" : "")) + " |");
     }
 
-    private static string Root([CallerFilePath] string file = "") => Path.GetFullPath("../..", Path.GetDirectoryName(file)!);
+    internal static string Root([CallerFilePath] string file = "") => Path.GetFullPath("../..", Path.GetDirectoryName(file)!);
 }

@@ -1,5 +1,6 @@
 // The scale of each block: absmax in float32, or quantized again (QLoRA, section 3, "double quantization"): the mean is taken off and the
 // rest goes through the 8-bit dynamic map in blocks of 256, 8 + 32 / 256 bits a scale instead of 32.
+using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 using static TorchSharp.torch;
 
 namespace LowRank;
@@ -89,9 +90,24 @@ internal sealed unsafe class BlockScales
     /// <summary>Reads scales where they lie, on the CPU.</summary>
     public Reader Open() => new(Elements.Singles(Nested ?? AbsMax), Nested is null ? null : Elements.Bytes(AbsMax), Offset);
 
-    internal readonly struct Reader(float* scales, byte* codes, float offset)
+    internal sealed class Reader(float* scales, byte* codes, float offset)
     {
-        public float this[long block] =>
-            codes is null ? scales[block] : EightBitTable.Dynamic.Values[codes[block]] * scales[block / NestedBlock] + offset;
+        /// <summary>Scales [first, first + count).</summary>
+        public void Read(long first, int count, float* to, CpuRung rung)
+        {
+            if (codes is null) new ReadOnlySpan<float>(scales + first, count).CopyTo(new Span<float>(to, count));
+            else
+            {
+                for (var done = 0; done < count;)
+                {
+                    var block = (first + done) / NestedBlock;
+                    var part = (int)Math.Min((block + 1) * NestedBlock - first - done, count - done);
+                    EightBitKernels.Dequantize(EightBitTable.Dynamic, codes + first + done, part, scales[block], to + done, rung);
+                    done += part;
+                }
+                var all = new Span<float>(to, count);
+                TensorPrimitives.Add(all, offset, all);
+            }
+        }
     }
 }

@@ -31,7 +31,27 @@ internal sealed class FourBitTable
         Pairs = new float[512];
         for (var i = 0; i < 256; i++) (Pairs[2 * i], Pairs[2 * i + 1]) = (values[i >> 4], values[i & 15]);
         ZeroCode = Order[Boundaries.Count(boundary => 0 > boundary)];
+
+        Array.Fill(CellBoundaries, float.PositiveInfinity);
+        for (var i = 0; i < 15; i++)
+        {
+            var cell = Cell(Boundaries[i]);
+            for (var above = cell + 1; above < CellCount; above++) CellRanks[above]++;
+            if (float.IsInfinity(CellBoundaries[cell])) CellBoundaries[cell] = Boundaries[i];
+            else if (float.IsInfinity(CellBoundaries[CellCount + cell])) CellBoundaries[CellCount + cell] = Boundaries[i];
+            else throw new InvalidOperationException($"{name} has three boundaries in one cell");
+        }
+        Simple = Order.SequenceEqual(Enumerable.Range(0, 16)) && CellBoundaries[CellCount..].All(float.IsInfinity);
     }
+
+    /// <summary>[-1, 1] in so many cells of one width.</summary>
+    public const int CellCount = 32;
+
+    /// <summary>A cell's number is x · this + half of them, rounded down; so 0 begins one.</summary>
+    public const float CellsPerOne = (CellCount - 1) / 2f;
+
+    /// <summary>The cell of a number from -1 to 1 (or one bit beyond); it never falls where the number grows.</summary>
+    public static int Cell(float x) => (int)MathF.FusedMultiplyAdd(x, CellsPerOne, CellCount / 2);
 
     public string Name { get; }
 
@@ -46,6 +66,15 @@ internal sealed class FourBitTable
 
     /// <summary>Both values of each byte, the high nibble's first.</summary>
     public float[] Pairs { get; }
+
+    /// <summary>How many boundaries lie below each cell.</summary>
+    public int[] CellRanks { get; } = new int[CellCount];
+
+    /// <summary>The boundary within each cell, and after all of these the second one; infinity where there is none.</summary>
+    public float[] CellBoundaries { get; } = new float[2 * CellCount];
+
+    /// <summary>Do codes ascend with their values, and has no cell two boundaries?</summary>
+    public bool Simple { get; }
 
     /// <summary>What 0 becomes, and what an odd count is filled up with.</summary>
     public int ZeroCode { get; }
@@ -66,8 +95,11 @@ internal sealed class EightBitTable
         Boundaries = new float[256];
         for (var i = 0; i < 255; i++) Boundaries[i] = Boundary(values[i], values[i + 1]);
         Boundaries[255] = float.PositiveInfinity;
-        First = new byte[1 << 16];
-        for (var i = 0; i < First.Length; i++)
+        Planes = new byte[1024];
+        for (var i = 0; i < 1024; i++) Planes[i] = (byte)(BitConverter.SingleToInt32Bits(values[i % 256]) >> i / 256 * 8);
+        const int Halves = 1 << 16;
+        First = new byte[Halves + 3];
+        for (var i = 0; i < Halves; i++)
         {
             // Both ends of the numbers with these upper bits; the smaller one of them decides where the search begins.
             var (a, b) = (BitConverter.Int32BitsToSingle(i << 16), BitConverter.Int32BitsToSingle(i << 16 | 0xffff));
@@ -81,7 +113,11 @@ internal sealed class EightBitTable
     /// <summary>The largest number that still gets the lower one of two neighbours; infinity after the last.</summary>
     public float[] Boundaries { get; }
 
-    /// <summary>The code of the least number with given upper 16 bits. At most one boundary lies among them.</summary>
+    /// <summary>The values' lowest bytes, then their second ones, …</summary>
+    public byte[] Planes { get; }
+
+    /// <summary>The code of the least number with given upper 16 bits. At most one boundary lies among them. 3 bytes more, so that each can be
+    /// loaded as the first of four.</summary>
     public byte[] First { get; }
 
     /// <summary>The nearest value's code by distances in float32, the lower one on a tie: the definition.</summary>

@@ -4,16 +4,13 @@
 // scalar      a search of 4 comparisons; a look-up for each code
 // pair table  a byte gives both its values at once
 // 256 bits    the 16 values in two registers, a permutation is the look-up
-// 512 bits    the 16 values in one
+// 512 bits    the 16 values in one; quantizing, a cell of [-1, 1] leaves one boundary to compare with, or two
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 using static TorchSharp.torch;
 
 namespace LowRank;
-
-/// <summary>How a kernel is written; each rung is faster than the one before it.</summary>
-internal enum CpuRung { Scalar, PairTable, Vector256, Vector512 }
 
 internal static unsafe class FourBitKernels
 {
@@ -61,14 +58,15 @@ internal static unsafe class FourBitKernels
         return Vector128.Max(four, Vector128.Shuffle(four, Vector128.Create(1, 0, 3, 2))).ToScalar();    // no branch that could go either way
     }
 
-    /// <summary>The codes of x[i] · factor for an even count; a count that vectors do not divide ends in scalars.</summary>
+    /// <summary>The codes of x[i] · factor, which lie in [-1, 1], for an even count; a count that vectors do not divide ends in scalars.</summary>
     public static void Quantize(FourBitTable table, float* x, int count, float factor, byte* to, CpuRung rung)
     {
         var i = 0;
         fixed (float* boundaries = table.Boundaries)
-        fixed (int* order = table.Order)
+        fixed (int* order = table.Order, ranks = table.CellRanks)
+        fixed (float* cells = table.CellBoundaries)
         {
-            if (rung == CpuRung.Vector512) i = Quantize512(x, count, factor, to, Vector512.Load(boundaries), Vector512.Load(order));
+            if (rung == CpuRung.Vector512) i = Quantize512(x, count, factor, to, cells, ranks, table.Simple, Vector512.Load(order));
             else if (rung == CpuRung.Vector256)
             {
                 Vector256<float> low = Vector256.Load(boundaries), high = Vector256.Load(boundaries + 8), middle = Vector256.Create(boundaries[7]), scale = Vector256.Create(factor);
@@ -90,20 +88,27 @@ internal static unsafe class FourBitKernels
         for (; i < count; i += 2) to[i / 2] = (byte)(Code(table, x[i] * factor) << 4 | Code(table, x[i + 1] * factor));
     }
 
+    /// <summary>A cell of [-1, 1] leaves one boundary (or two) to compare with: no search whose steps wait for each other.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static int Quantize512(float* x, int count, float factor, byte* to, Vector512<float> bounds, Vector512<int> codes)
+    private static int Quantize512(float* x, int count, float factor, byte* to, float* boundaries, int* ranks, bool simple, Vector512<int> order)
     {
-        Vector512<float> middle = Vector512.Create(bounds.GetElement(7)), scale = Vector512.Create(factor);
-        Vector512<int> one = Vector512<int>.One, two = Vector512.Create(2), three = Vector512.Create(3), four = Vector512.Create(4), eight = Vector512.Create(8);
+        Vector512<float> low = Vector512.Load(boundaries), high = Vector512.Load(boundaries + 16), scale = Vector512.Create(factor);
+        Vector512<float> secondLow = Vector512.Load(boundaries + 32), secondHigh = Vector512.Load(boundaries + 48);
+        Vector512<int> lowRanks = Vector512.Load(ranks), highRanks = Vector512.Load(ranks + 16);
+        Vector512<float> perOne = Vector512.Create(FourBitTable.CellsPerOne), middle = Vector512.Create(FourBitTable.CellCount / 2f);
         var i = 0;
         for (; i + 16 <= count; i += 16)
         {
             var v = Vector512.Load(x + i) * scale;
-            var rank = Vector512.GreaterThan(v, middle).AsInt32() & eight;
-            rank = Vector512.ConditionalSelect(Vector512.GreaterThan(v, Avx512F.PermuteVar16x32(bounds, rank + three)).AsInt32(), rank + four, rank);
-            rank = Vector512.ConditionalSelect(Vector512.GreaterThan(v, Avx512F.PermuteVar16x32(bounds, rank + one)).AsInt32(), rank + two, rank);
-            rank = Vector512.ConditionalSelect(Vector512.GreaterThan(v, Avx512F.PermuteVar16x32(bounds, rank)).AsInt32(), rank + one, rank);
-            var pairs = Avx512F.PermuteVar16x32(codes, rank).AsUInt64();                    // first code below, second above
+            var cell = Avx512F.ConvertToVector512Int32WithTruncation(Vector512.FusedMultiplyAdd(v, perOne, middle));
+            var code = Avx512F.PermuteVar16x32x2(lowRanks, cell, highRanks);
+            code -= Vector512.GreaterThan(v, Avx512F.PermuteVar16x32x2(low, cell, high)).AsInt32();
+            if (!simple)
+            {
+                code -= Vector512.GreaterThan(v, Avx512F.PermuteVar16x32x2(secondLow, cell, secondHigh)).AsInt32();
+                code = Avx512F.PermuteVar16x32(order, code);
+            }
+            var pairs = code.AsUInt64();                                                     // first code below, second above
             *(ulong*)(to + i / 2) = Avx512F.ConvertToVector128Byte(pairs << 4 | pairs >>> 32).AsUInt64().ToScalar();
         }
         return i;
@@ -114,21 +119,17 @@ internal static unsafe class FourBitKernels
     public static bool QuantizeBlocks(FourBitTable table, float* x, int blocks, int size, float* absMax, byte* to, CpuRung rung)
     {
         var most = 0;
-        fixed (float* boundaries = table.Boundaries)
-        fixed (int* order = table.Order)
-        {
-            Vector512<float> bounds = rung == CpuRung.Vector512 ? Vector512.Load(boundaries) : default;
-            Vector512<int> codes = rung == CpuRung.Vector512 ? Vector512.Load(order) : default;
+        fixed (float* cells = table.CellBoundaries)
+        fixed (int* order = table.Order, ranks = table.CellRanks)
             for (var block = 0; block < blocks; block++, x += size, to += size / 2)
             {
                 var bits = rung == CpuRung.Vector512 ? AbsMaxBits512(x, size) : AbsMaxBits(x, size, rung);
                 most = Math.Max(most, bits);
                 absMax[block] = BitConverter.Int32BitsToSingle(bits);
                 var factor = 1 / Math.Max(absMax[block], Blocks.Floor);
-                if (rung == CpuRung.Vector512) Quantize512(x, size, factor, to, bounds, codes);
+                if (rung == CpuRung.Vector512) Quantize512(x, size, factor, to, cells, ranks, table.Simple, Vector512.Load(order));
                 else Quantize(table, x, size, factor, to, rung);
             }
-        }
         return most < Blocks.NotFinite;
     }
 
@@ -157,24 +158,9 @@ internal static unsafe class FourBitKernels
         if (rung != CpuRung.Scalar && skip % 2 == 0)
         {
             var codes = from + skip / 2;
-            if (rung == CpuRung.Vector512)
-            {
-                var scaled = Vector512.Create(values) * absMax;                             // the products, once a block
-                for (; i + 16 <= count; i += 16)
-                {
-                    var pairs = Avx512F.ConvertToVector512UInt64(Vector128.CreateScalarUnsafe(*(ulong*)(codes + i / 2)).AsByte());
-                    Avx512F.PermuteVar16x32(scaled, (pairs >>> 4 | pairs << 32).AsInt32()).Store(to + i);
-                }
-            }
-            else if (rung == CpuRung.Vector256)
-            {
-                Vector256<float> low = Vector256.Create(values, 0) * absMax, high = Vector256.Create(values, 8) * absMax;
-                for (; i + 8 <= count; i += 8)
-                {
-                    var pairs = Avx2.ConvertToVector256Int64(Vector128.CreateScalarUnsafe(*(uint*)(codes + i / 2)).AsByte());
-                    Lookup(low, high, (pairs >>> 4 | pairs << 32).AsInt32()).Store(to + i);
-                }
-            }
+            // The products, once a block.
+            if (rung == CpuRung.Vector512) i = Dequantize512(codes, count, Vector512.Create(values) * absMax, to);
+            else if (rung == CpuRung.Vector256) i = Dequantize256(codes, count, Vector256.Create(values, 0) * absMax, Vector256.Create(values, 8) * absMax, to);
             fixed (float* pairs = table.Pairs)
                 for (; i + 2 <= count; i += 2)
                 {
@@ -189,8 +175,33 @@ internal static unsafe class FourBitKernels
         }
     }
 
+    /// <summary>The numbers of codes that stand for 16 values, as many as vectors divide; gives back how many.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int Dequantize512(byte* codes, int count, Vector512<float> values, float* to)
+    {
+        var i = 0;
+        for (; i + 16 <= count; i += 16)
+        {
+            var pairs = Avx512F.ConvertToVector512UInt64(Vector128.CreateScalarUnsafe(*(ulong*)(codes + i / 2)).AsByte());
+            Avx512F.PermuteVar16x32(values, (pairs >>> 4 | pairs << 32).AsInt32()).Store(to + i);
+        }
+        return i;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int Dequantize256(byte* codes, int count, Vector256<float> low, Vector256<float> high, float* to)
+    {
+        var i = 0;
+        for (; i + 8 <= count; i += 8)
+        {
+            var pairs = Avx2.ConvertToVector256Int64(Vector128.CreateScalarUnsafe(*(uint*)(codes + i / 2)).AsByte());
+            Lookup(low, high, (pairs >>> 4 | pairs << 32).AsInt32()).Store(to + i);
+        }
+        return i;
+    }
+
     /// <summary>Entry (index mod 16) of a table in two registers.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<float> Lookup(Vector256<float> low, Vector256<float> high, Vector256<int> index) =>
+    public static Vector256<float> Lookup(Vector256<float> low, Vector256<float> high, Vector256<int> index) =>
         Avx.BlendVariable(Avx2.PermuteVar8x32(low, index), Avx2.PermuteVar8x32(high, index), (index << 28).AsSingle());
 }

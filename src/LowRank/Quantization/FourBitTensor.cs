@@ -24,9 +24,7 @@ public sealed unsafe class FourBitTensor : QuantizedTensor
     {
         if (KernelLauncher.Has(Codes)) return scales.Decoded();
         var result = empty([scales.AbsMax.numel()], ScalarType.Float32);
-        var to = LowRank.Elements.Singles(result);
-        var from = scales.Open();
-        for (long block = 0, count = result.numel(); block < count; block++) to[block] = from[block];
+        scales.Open().Read(0, checked((int)result.numel()), LowRank.Elements.Singles(result), FourBitKernels.Best);
         GC.KeepAlive((this, result));
         return result;
     }
@@ -43,22 +41,32 @@ public sealed unsafe class FourBitTensor : QuantizedTensor
 
     private protected override void DecodeByKernels(long start, Tensor into) => CudaStorage.Dequantize(this, start, into);
 
-    private protected override Decoder Open()
+    private protected override Decoder Open(CpuRung rung)
     {
         var codes = LowRank.Elements.Bytes(Codes);
-        var (absMax, size) = (scales.Open(), Format.BlockSize);
+        var (scales, size) = (this.scales.Open(), Format.BlockSize);
         return (start, count, to) =>
         {
+            const int Most = Blocks.Unit / Blocks.Smallest + 1;
+            var absMax = stackalloc float[Most];
+            var first = start / size;
+            scales.Read(first, (int)((start + count - 1) / size - first) + 1, absMax, rung);
             for (var done = 0; done < count;)
             {
                 var block = (start + done) / size;
                 var skip = (int)(start + done - block * size);
                 var part = Math.Min(size - skip, count - done);
-                FourBitKernels.Dequantize(table, codes + block * (size / 2), skip, part, absMax[block], to + done, FourBitKernels.Best);
+                FourBitKernels.Dequantize(table, codes + block * (size / 2), skip, part, absMax[block - first], to + done, rung);
                 done += part;
             }
         };
     }
+
+    internal override CodeRows? Rows() => Shape.Count != 2 ? null : new()
+    {
+        Codes = LowRank.Elements.Start(Codes), BytesPerRow = 0, Table = table.Values, Pairs = table.Pairs, BlockShift = int.Log2(Format.BlockSize), BlocksPerRow = 0,
+        Scales = Scales.Open().Read,
+    };
 
     /// <summary>Quantizes a contiguous weight.</summary>
     internal static FourBitTensor Of(FourBitFormat format, Tensor weight, string? name)

@@ -1,8 +1,6 @@
 // Integers of 4 bits in groups of neighbouring inputs, with zero points in floating point (QA-LoRA, arXiv 2309.14717, section 3.2):
 //   scale = (max - min) / 15,  zero = -min / scale,  q = round(w / scale + zero) in 0 … 15,  w ≈ scale (q - zero)
 // An adapter that is constant over each group merges into the zeros exactly, whatever the codes.
-using System.Runtime.Intrinsics;
-using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 using static TorchSharp.torch;
 
 namespace LowRank;
@@ -59,15 +57,8 @@ public sealed unsafe record GroupInt4 : StorageFormat
                 for (var group = 0; group < groups; group++)
                 {
                     var (first, last) = (group * size, Math.Min(width, (group + 1) * size));
-                    var (step, point) = (scale[row * groups + group], zero[row * groups + group]) = Range(x + first, last - first);
-                    var i = first;
-                    if (first % 2 == 0)
-                        for (; i + 8 <= last; i += 8) Eight(x + i, step, point, packed + i / 2);
-                    for (; i < last; i++)
-                    {
-                        var q = (byte)Math.Clamp(MathF.Round(x[i] / step + point), 0, 15);
-                        packed[i / 2] |= i % 2 == 0 ? (byte)(q << 4) : q;
-                    }
+                    var (step, point) = (scale[row * groups + group], zero[row * groups + group]) = GroupInt4Kernels.Range(x + first, last - first, FourBitKernels.Best);
+                    GroupInt4Kernels.Quantize(x + first, first, last - first, step, point, packed, FourBitKernels.Best);
                 }
                 return true;
             });
@@ -80,29 +71,6 @@ public sealed unsafe record GroupInt4 : StorageFormat
             throw;
         }
         return new GroupInt4Tensor(this, weight.shape, weight.dtype, codes, scales, zeros);
-    }
-
-    /// <summary>Eight codes into four bytes: the even ones' nibbles above the odd ones'.</summary>
-    private static void Eight(float* x, float scale, float zero, byte* to)
-    {
-        var q = Vector256.Round(Vector256.Load(x) / Vector256.Create(scale) + Vector256.Create(zero));
-        q = Vector256.Min(Vector256.Max(q, Vector256<float>.Zero), Vector256.Create(15f));
-        var pairs = Vector256.ConvertToInt32(q).AsUInt64();                     // first code below, second above
-        var bytes = pairs << 4 | pairs >>> 32;
-        for (var pair = 0; pair < 4; pair++) to[pair] = (byte)bytes.GetElement(pair);
-    }
-
-    /// <summary>A group's scale and zero. Where all are c, or differ by less than float32 can divide by: scale |c| and zero ∓1, so that code 0
-    /// gives c exactly.</summary>
-    private static (float Scale, float Zero) Range(float* x, int count)
-    {
-        var group = new ReadOnlySpan<float>(x, count);
-        var (least, most) = (TensorPrimitives.Min(group), TensorPrimitives.Max(group));
-        var scale = (most - least) / 15;
-        if (float.IsInfinity(scale)) scale = most / 15 - least / 15;
-        var zero = -least / scale;
-        if (float.IsNormal(scale) && float.IsFinite(zero)) return (scale, zero);
-        return least == 0 ? (1, 0) : (Math.Abs(least), -Math.Sign(least));
     }
 }
 
@@ -155,22 +123,38 @@ public sealed unsafe class GroupInt4Tensor : QuantizedTensor
 
     private protected override void DecodeByKernels(long start, Tensor into) => CudaStorage.Dequantize(this, start, into);
 
-    private protected override Decoder Open()
+    private static readonly float[] Integers = [.. Enumerable.Range(0, 16).Select(code => (float)code)];
+
+    internal override CodeRows? Rows()
+    {
+        if (!int.IsPow2(Format.GroupSize)) return null;
+        var (scales, zeros) = ((nint)LowRank.Elements.Singles(Scales), (nint)LowRank.Elements.Singles(Zeros));
+        return new()
+        {
+            Codes = LowRank.Elements.Start(Codes), BytesPerRow = Codes.shape[1], Table = Integers, BlockShift = int.Log2(Format.GroupSize), BlocksPerRow = Scales.shape[1],
+            Scales = (first, count, to, _) => Copy(scales, first, count, to), Zeros = (first, count, to, _) => Copy(zeros, first, count, to),
+        };
+
+        static void Copy(nint from, long first, int count, float* to) => new ReadOnlySpan<float>((float*)from + first, count).CopyTo(new Span<float>(to, count));
+    }
+
+    private protected override Decoder Open(CpuRung rung)
     {
         var codes = LowRank.Elements.Bytes(Codes);
         float* scales = LowRank.Elements.Singles(Scales), zeros = LowRank.Elements.Singles(Zeros);
         var (size, width, groups, bytes) = (Format.GroupSize, Shape[1], Scales.shape[1], Codes.shape[1]);
         return (start, count, to) =>
         {
+            var (row, first) = ((int)(start / width), (int)(start % width));
+            var (group, end) = (first / size, (int)Math.Min(width, (first / size + 1L) * size));
             for (var done = 0; done < count;)
             {
-                var row = (start + done) / width;
-                var first = start + done - row * width;
-                var last = Math.Min(Math.Min(width, (first / size + 1) * size), first + count - done);
-                var packed = codes + row * bytes;
-                var group = row * groups + first / size;
-                var (scale, zero) = (scales[group], zeros[group]);
-                for (var i = first; i < last; i++, done++) to[done] = scale * ((i % 2 == 0 ? packed[i / 2] >> 4 : packed[i / 2] & 15) - zero);
+                var part = Math.Min(end - first, count - done);
+                var at = row * groups + group;
+                GroupInt4Kernels.Dequantize(codes + row * bytes, first, part, scales[at], zeros[at], to + done, rung);
+                (done, first, group) = (done + part, end, group + 1);
+                if (first == width) (row, first, group) = (row + 1, 0, 0);
+                end = (int)Math.Min(width, first + (long)size);
             }
         };
     }

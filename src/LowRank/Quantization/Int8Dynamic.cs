@@ -64,7 +64,7 @@ public sealed unsafe class Int8DynamicTensor : QuantizedTensor
 
     private protected override void DecodeByKernels(long start, Tensor into) => CudaStorage.Dequantize(this, start, into);
 
-    private protected override Decoder Open()
+    private protected override Decoder Open(CpuRung rung)
     {
         var codes = LowRank.Elements.Bytes(Codes);
         var absMax = LowRank.Elements.Singles(AbsMax);
@@ -75,7 +75,7 @@ public sealed unsafe class Int8DynamicTensor : QuantizedTensor
             {
                 var block = (start + done) / size;
                 var part = (int)Math.Min((block + 1) * size - start - done, count - done);
-                EightBitKernels.Dequantize(EightBitTable.Dynamic, codes + start + done, part, absMax[block], to + done);
+                EightBitKernels.Dequantize(EightBitTable.Dynamic, codes + start + done, part, absMax[block], to + done, rung);
                 done += part;
             }
         };
@@ -98,7 +98,7 @@ public sealed unsafe class Int8DynamicTensor : QuantizedTensor
                 var bits = FourBitKernels.AbsMaxBits(x + i, part, FourBitKernels.Best);
                 if (bits >= Blocks.NotFinite) return false;
                 scale[(start + i) / size] = EightBitKernels.Quantize(
-                    EightBitTable.Dynamic, x + i, part, BitConverter.Int32BitsToSingle(bits), part == size, type, to + start + i);
+                    EightBitTable.Dynamic, x + i, part, BitConverter.Int32BitsToSingle(bits), part == size, type, to + start + i, FourBitKernels.Best);
             }
             return true;
         });

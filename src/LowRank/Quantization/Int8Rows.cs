@@ -1,8 +1,6 @@
 // The weight's side of LLM.int8() (arXiv 2208.07339, section 2): a scale for each row, code = round(127 w / absmax). The reference takes
 // the weight in float16, and so do these codes.
 using System.Buffers;
-using System.Runtime.Intrinsics;
-using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 using static TorchSharp.torch;
 
 namespace LowRank;
@@ -48,17 +46,15 @@ public sealed unsafe record Int8Rows : StorageFormat
             Blocks.Run(weight, width, name, (start, count, x) =>
             {
                 if (FourBitKernels.AbsMaxBits(x, count, FourBitKernels.Best) >= Blocks.NotFinite) return false;
-                var (halves, singles) = (ArrayPool<Half>.Shared.Rent(count), ArrayPool<float>.Shared.Rent(count));
-                TensorPrimitives.ConvertToHalf(new ReadOnlySpan<float>(x, count), halves);
-                TensorPrimitives.ConvertToSingle(halves.AsSpan(0, count), singles);
-                fixed (float* row = singles)
+                var rented = ArrayPool<float>.Shared.Rent(count);
+                fixed (float* row = rented)
                 {
-                    var bits = FourBitKernels.AbsMaxBits(row, count, FourBitKernels.Best);
-                    if (bits >= Blocks.NotFinite) Volatile.Write(ref beyond, 1);
-                    else scale[start / width] = Row(row, count, BitConverter.Int32BitsToSingle(bits), to + start);
+                    Int8RowKernels.RoundToHalf(x, count, row, FourBitKernels.Best);
+                    scale[start / width] = BitConverter.Int32BitsToSingle(FourBitKernels.AbsMaxBits(row, count, FourBitKernels.Best));
+                    if (scale[start / width] > (float)Half.MaxValue) Volatile.Write(ref beyond, 1);
+                    else Int8RowKernels.Quantize(row, count, scale[start / width], to + start, FourBitKernels.Best);
                 }
-                ArrayPool<Half>.Shared.Return(halves);
-                ArrayPool<float>.Shared.Return(singles);
+                ArrayPool<float>.Shared.Return(rented);
                 return true;
             });
             if (beyond != 0) throw BeyondFloat16(name);
@@ -70,22 +66,6 @@ public sealed unsafe record Int8Rows : StorageFormat
             throw;
         }
         return new Int8RowsTensor(this, weight.shape, weight.dtype, codes, absMax);
-    }
-
-    /// <summary>One row's codes, to nearest even; zeros for a row of zeros. Gives absmax back.</summary>
-    private static float Row(float* x, int count, float absMax, sbyte* to)
-    {
-        var factor = absMax == 0 ? 0 : 127 / absMax;
-        var i = 0;
-        for (; i + 32 <= count; i += 32)
-        {
-            var (a, b, c, d) = (Eight(x + i, factor), Eight(x + i + 8, factor), Eight(x + i + 16, factor), Eight(x + i + 24, factor));
-            Vector256.Narrow(Vector256.Narrow(a, b), Vector256.Narrow(c, d)).Store(to + i);
-        }
-        for (; i < count; i++) to[i] = (sbyte)MathF.Round(x[i] * factor);
-        return absMax;
-
-        static Vector256<int> Eight(float* x, float factor) => Vector256.ConvertToInt32(Vector256.Round(Vector256.Load(x) * factor));
     }
 }
 
@@ -111,7 +91,21 @@ public sealed unsafe class Int8RowsTensor : QuantizedTensor
 
     private protected override void DecodeByKernels(long start, Tensor into) => CudaStorage.Dequantize(this, start, into);
 
-    private protected override Decoder Open()
+    /// <summary>A row is a block that never ends.</summary>
+    internal override CodeRows Rows()
+    {
+        var absMax = (nint)LowRank.Elements.Singles(AbsMax);
+        return new()
+        {
+            Codes = LowRank.Elements.Start(Codes), BytesPerRow = Shape[1], BlockShift = 30, BlocksPerRow = 1,
+            Scales = (first, count, to, _) =>
+            {
+                for (var i = 0; i < count; i++) to[i] = ((float*)absMax)[first + i] / 127;
+            },
+        };
+    }
+
+    private protected override Decoder Open(CpuRung rung)
     {
         var codes = (sbyte*)LowRank.Elements.Start(Codes);
         var absMax = LowRank.Elements.Singles(AbsMax);
@@ -124,7 +118,7 @@ public sealed unsafe class Int8RowsTensor : QuantizedTensor
                 var part = (int)Math.Min((row + 1) * width - start - done, count - done);
                 var from = codes + start + done;
                 var scale = absMax[row] / 127;
-                for (var i = 0; i < part; i++) to[done + i] = from[i] * scale;
+                Int8RowKernels.Dequantize(from, part, scale, to + done, rung);
                 done += part;
             }
         };

@@ -97,7 +97,9 @@ public abstract class QuantizedTensor : IDisposable
 
     /// <summary>Writes rows [first, first + m) of the weight into a contiguous tensor [m, …] on the codes' device: float32, bfloat16,
     /// float16 or float64. On the CPU nothing else of their size is made; on a GPU rows that do not begin and end with a block are copied once.</summary>
-    public unsafe void DequantizeRows(long first, Tensor into)
+    public void DequantizeRows(long first, Tensor into) => DequantizeRows(first, into, CpuRung.AllCores);
+
+    internal unsafe void DequantizeRows(long first, Tensor into, CpuRung rung)
     {
         if (into.dtype is not (ScalarType.Float32 or ScalarType.BFloat16 or ScalarType.Float16 or ScalarType.Float64))
             throw new ArgumentException($"a weight is dequantized to float32, bfloat16, float16 or float64; asked for {into.dtype}");
@@ -116,8 +118,13 @@ public abstract class QuantizedTensor : IDisposable
             DecodeByKernels(start, into, type);
             return;
         }
-        var (to, decode) = (LowRank.Elements.Start(into), Open());
-        CpuRows.For((start + total - 1) / Unit - start / Unit + 1, Unit, (begin, end) =>
+        var (to, decode) = (LowRank.Elements.Start(into), Open(rung == CpuRung.AllCores ? FourBitKernels.Best : rung));
+        var units = (start + total - 1) / Unit - start / Unit + 1;
+        if (rung == CpuRung.AllCores) CpuRows.For(units, Unit, Some);
+        else Some(0, units);
+        GC.KeepAlive((this, into));
+
+        void Some(long begin, long end)
         {
             var rented = type == ScalarType.Float32 ? null : ArrayPool<float>.Shared.Rent(Unit);
             fixed (float* buffer = rented)
@@ -129,8 +136,7 @@ public abstract class QuantizedTensor : IDisposable
                     if (rented is not null) LowRank.Elements.Write(buffer, to, type, from - start, count);
                 }
             if (rented is not null) ArrayPool<float>.Shared.Return(rented);
-        });
-        GC.KeepAlive((this, into));
+        }
     }
 
     /// <summary>The tensors to save, which share this object's memory and belong to the caller: bitsandbytes' layout for 4 bits, its
@@ -202,6 +208,10 @@ public abstract class QuantizedTensor : IDisposable
         GC.SuppressFinalize(this);
     }
 
+    /// <summary>How kernels of the product read a matrix's rows, or null where they do not know the format. Valid while this object is
+    /// alive.</summary>
+    internal virtual CodeRows? Rows() => null;
+
     /// <summary>Looks the tensors up once; what it gives may be called from several threads while this object is alive.</summary>
-    private protected abstract Decoder Open();
+    private protected abstract Decoder Open(CpuRung rung);
 }

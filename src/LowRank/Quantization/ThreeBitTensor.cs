@@ -22,18 +22,22 @@ public sealed unsafe class ThreeBitTensor : QuantizedTensor
 
     public override Dictionary<string, Tensor> ToTensors(string prefix) => OwnLayout.Write(this, prefix);
 
-    private protected override Decoder Open()
+    private protected override Decoder Open(CpuRung rung)
     {
         var codes = LowRank.Elements.Bytes(Codes);
-        var (absMax, size) = (Scales.Open(), Format.BlockSize);
+        var (scales, size) = (Scales.Open(), Format.BlockSize);
         return (start, count, to) =>
         {
+            const int Most = Blocks.Unit / Blocks.Smallest + 1;
+            var absMax = stackalloc float[Most];
+            var first = start / size;
+            scales.Read(first, (int)((start + count - 1) / size - first) + 1, absMax, rung);
             for (var done = 0; done < count;)
             {
                 var block = (start + done) / size;
                 var skip = (int)(start + done - block * size);
                 var part = Math.Min(size - skip, count - done);
-                ThreeBitKernels.Dequantize(codes + ThreeBitKernels.Bytes(block * size), skip, part, absMax[block], to + done, ThreeBitKernels.HasVectors);
+                ThreeBitKernels.Dequantize(codes + ThreeBitKernels.Bytes(block * size), skip, part, absMax[block - first], to + done, rung >= CpuRung.Vector256 && ThreeBitKernels.HasVectors);
                 done += part;
             }
         };

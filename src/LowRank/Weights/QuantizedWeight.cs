@@ -35,13 +35,15 @@ public sealed class QuantizedWeight : FrozenWeight
 
     public override Tensor Dequantize(ScalarType? dtype = null) => stored.Dequantize(dtype);
 
-    /// <summary>Writes x Wᵀ into y, or adds it: x [n, in], y [n, out]. On a GPU a few rows go through a kernel that reads the codes
-    /// (CudaStorage tells the whole way); everything else through the dense weight.</summary>
+    /// <summary>Writes x Wᵀ into y, or adds it: x [n, in], y [n, out]. A few rows go through a kernel that reads the codes: on a GPU
+    /// CudaStorage's, on the CPU QuantizedProduct's; everything else through the dense weight.</summary>
     public override void Multiply(Tensor x, Tensor y, bool accumulate = false)
     {
         if (x.device_type != stored.Codes.device_type || x.device_index != stored.Codes.device_index)
             throw new ArgumentException($"x is on {x.device}, the layer's weight on {Device}; move one of them with .to(...)");
-        if (!stored.TryMultiply(x, y, accumulate)) base.Multiply(x, y, accumulate);
+        if (stored.TryMultiply(x, y, accumulate)) return;
+        if (QuantizedProduct.Fits(stored, x, y, out var rows)) QuantizedProduct.Run(stored, rows, x, y, accumulate);
+        else base.Multiply(x, y, accumulate);
     }
 
     /// <summary>Takes what <see cref="QuantizedTensor.To"/> made of <see cref="Stored"/>: the same bytes on a device, or the same object.</summary>

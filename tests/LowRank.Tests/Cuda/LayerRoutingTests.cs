@@ -36,7 +36,7 @@ public sealed class LayerRoutingTests : IDisposable
 
     [Fact]
     public void AModelComesBackFromItsFileTheSame() =>
-        OnDevice("quantize8_f32", tests => tests.AModelTakesAsManyBytesAsItsCodesAndComesBackFromItsFileTheSame());
+        OnDevice("quantize8_f32", tests => tests.AModelTakesAsManyBytesAsItsCodesAndComesBackFromItsFileTheSame(false, 0.5158, 0.52));
 
     /// <summary>Quantizing, forward, backward and DoRA's norm, three steps of a model: the same losses as on the CPU.</summary>
     [Fact]

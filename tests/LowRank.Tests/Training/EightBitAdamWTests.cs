@@ -75,28 +75,6 @@ public sealed class EightBitAdamWTests : IDisposable
     }
 
     [Fact]
-    public void VectorsGiveTheCodesOfScalars()
-    {
-        foreach (var table in new[] { EightBitTable.Dynamic, EightBitTable.DynamicUnsigned })
-        {
-            // Every boundary and its neighbours, where a rounding more or less would show.
-            float[] x = [.. table.Boundaries.SkipLast(1).SelectMany(b => new[] { MathF.BitDecrement(b), b, MathF.BitIncrement(b) }), .. table.Values, 0, -0f, 1e-38f];
-            var (one, eight) = (new byte[x.Length], new byte[x.Length]);
-            unsafe
-            {
-                fixed (float* from = x)
-                fixed (byte* to = one, too = eight)
-                {
-                    EightBitKernels.Codes(table, from, x.Length, 1, to, vectors: false);
-                    EightBitKernels.Codes(table, from, x.Length, 1, too, System.Runtime.Intrinsics.X86.Avx2.IsSupported);
-                }
-            }
-            Assert.Equal(one, eight);
-            Assert.Equal(x.Select(v => (byte)table.Nearest(v)), one);
-        }
-    }
-
-    [Fact]
     public void SmallTensorsAndFloat64KeepTheirMomentsInFull()
     {
         (string Name, Parameter Parameter)[] parameters = [("small", new(randn(4095))), ("large", new(randn(64, 64))), ("double", new(randn(5000, ScalarType.Float64))),

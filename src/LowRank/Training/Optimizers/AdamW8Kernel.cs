@@ -69,8 +69,8 @@ internal static unsafe class AdamW8Kernel
     /// nothing is changed: one of them is not finite.</summary>
     private static bool Step(float* p, float* g, byte* codes1, byte* codes2, ref float absMax1, ref float absMax2, int count, float* m, float* v, in Rates r)
     {
-        EightBitKernels.Dequantize(EightBitTable.Dynamic, codes1, count, absMax1, m);
-        EightBitKernels.Dequantize(EightBitTable.DynamicUnsigned, codes2, count, absMax2, v);
+        EightBitKernels.Dequantize(EightBitTable.Dynamic, codes1, count, absMax1, m, FourBitKernels.Best);
+        EightBitKernels.Dequantize(EightBitTable.DynamicUnsigned, codes2, count, absMax2, v, FourBitKernels.Best);
         for (var i = 0; i < Block; i += Vector<float>.Count)
         {
             var gradient = Vector.Load(g + i);
@@ -87,7 +87,7 @@ internal static unsafe class AdamW8Kernel
         return true;
 
         float Encode(EightBitTable table, float* x, int most, byte* to) =>
-            EightBitKernels.Quantize(table, x, count, BitConverter.Int32BitsToSingle(most), full: count == Block, ScalarType.Float32, to);
+            EightBitKernels.Quantize(table, x, count, BitConverter.Int32BitsToSingle(most), full: count == Block, ScalarType.Float32, to, FourBitKernels.Best);
     }
 
     /// <summary>Codes as float32 numbers.</summary>
@@ -97,7 +97,7 @@ internal static unsafe class AdamW8Kernel
         var from = Elements.Bytes(codes);
         float* scale = Elements.Singles(absMax), x = Elements.Singles(to);
         for (long start = 0; start < n; start += Block)
-            EightBitKernels.Dequantize(table, from + start, (int)Math.Min(Block, n - start), scale[start / Block], x + start);
+            EightBitKernels.Dequantize(table, from + start, (int)Math.Min(Block, n - start), scale[start / Block], x + start, FourBitKernels.Best);
         GC.KeepAlive((codes, absMax, to));
     }
 
@@ -112,10 +112,10 @@ internal static unsafe class AdamW8Kernel
         for (long start = 0; start < n; start += Block)
         {
             var count = (int)Math.Min(Block, n - start);
-            EightBitKernels.Dequantize(table, to + start, count, scale[start / Block], before);
+            EightBitKernels.Dequantize(table, to + start, count, scale[start / Block], before, FourBitKernels.Best);
             if (new ReadOnlySpan<float>(x + start, count).SequenceEqual(new ReadOnlySpan<float>(before, count))) continue;
             var most = BitConverter.Int32BitsToSingle(FourBitKernels.AbsMaxBits(x + start, count, FourBitKernels.Best));
-            scale[start / Block] = EightBitKernels.Quantize(table, x + start, count, most, full: count == Block, ScalarType.Float32, to + start);
+            scale[start / Block] = EightBitKernels.Quantize(table, x + start, count, most, full: count == Block, ScalarType.Float32, to + start, FourBitKernels.Best);
         }
         GC.KeepAlive((from, codes, absMax));
     }
