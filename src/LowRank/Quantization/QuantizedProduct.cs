@@ -25,7 +25,7 @@ internal static unsafe class QuantizedProduct
     {
         rows = null!;
         if (FourBitKernels.Best < CpuRung.Vector256 || x.dim() != 2 || x.shape[0] < 1 || x.shape[0] > MostTokens(x.shape[1]) || !CanUse(x) || !CanUse(y)) return false;
-        if (weight.Codes.device_type != TorchSharp.DeviceType.CPU || weight.Rows() is not { } read) return false;
+        if (weight.Codes.device_type != TorchSharp.DeviceType.CPU || KernelLauncher.Has(weight.Codes) || weight.Rows() is not { } read) return false;
         rows = read;
         return Fits(rows, x.shape[1], FourBitKernels.Best);
     }

@@ -134,7 +134,7 @@ public sealed class StorageRoutingTests : IDisposable
         var back = QuantizedTensor.FromTensors("w", SafeTensors.Load(folder.File("w.safetensors")));
         Assert.Equal(stored.Format, back.Format);
         foreach (var (a, b) in stored.Tensors.Zip(back.Tensors)) Same(a, b, "file");
-        Same(stored.Dequantize(), back.Dequantize(), "numbers");
+        Same(stored.Dequantize(back.SourceType), back.Dequantize(), "numbers");         // LLM.int8's layout has no place for the source's type
     }
 
     private sealed record Foreign : StorageFormat
