@@ -97,7 +97,7 @@ public class SvgTests
     [Fact]
     public void What_a_paper_reports_is_dashed_hollow_and_named_so()
     {
-        var drawing = Draw(Chart.Line([1.0, 2], [1.0, 2], "ours").WithLine([1.0, 2], [2.0, 3], "theirs", paper: true));
+        var drawing = Draw(Chart.Line([1.0, 2], [1.0, 2], "ours").WithLine([1.0, 2], [2.0, 3], "theirs", paper: "Table 1"));
         var lines = drawing.Descendants(Svg + "polyline").ToArray();
         Assert.Null(lines[0].Attribute("stroke-dasharray"));
         Assert.NotNull(lines[1].Attribute("stroke-dasharray"));
