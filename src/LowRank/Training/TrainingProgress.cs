@@ -3,26 +3,25 @@ using System.Globalization;
 
 namespace LowRank;
 
-/// <summary>Writes how training goes: one line that renews itself in a terminal, about twenty plain lines when redirected or in CI.</summary>
+/// <summary>Writes how training goes: a bar on one line that renews itself in a terminal or a notebook, once it has taken two seconds; about
+/// twenty plain lines when redirected or in CI.</summary>
 internal sealed class TrainingProgress(TextWriter? writer, long steps)
 {
-    private readonly bool live = writer is not null && ReferenceEquals(writer, Console.Out) && !Console.IsOutputRedirected
-        && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("CI"));
+    private const int Cells = 16;
+
+    private readonly bool live = writer is not null && ReferenceEquals(writer, Console.Out) && (TrainingOptions.LogRenewsItsLine
+        || (!Console.IsOutputRedirected && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("CI"))));
     private readonly long every = Math.Max(1, steps / 20);
-    private readonly Stopwatch sinceLast = Stopwatch.StartNew();
+    private readonly Stopwatch sinceStart = Stopwatch.StartNew(), sinceLast = Stopwatch.StartNew();
     private int width;
 
     public void Show(StepMetrics step)
     {
         if (writer is null) return;
         var last = step.Step == steps;
-        if (live ? sinceLast.ElapsedMilliseconds < 100 && !last : step.Step % every != 0 && !last && step.EvaluationLoss is null) return;
+        if (live ? sinceStart.ElapsedMilliseconds < 2000 || (sinceLast.ElapsedMilliseconds < 200 && !last) : step.Step % every != 0 && !last && step.EvaluationLoss is null) return;
         sinceLast.Restart();
-        var left = TimeSpan.FromSeconds(step.Seconds / step.Step * (steps - step.Step));
-        var line = string.Create(CultureInfo.InvariantCulture,
-            $"step {step.Step}/{steps}  loss {step.Loss:F4}  lr {step.LearningRate:G3}  {step.TokensPerSecond:F0} tokens/s  {Time(left)} left");
-        if (step.EvaluationLoss is { } loss)
-            line += string.Create(CultureInfo.InvariantCulture, $"  evaluation {loss:F4}");
+        var line = (live ? Bar((double)step.Step / steps) : "") + Words(step);
         if (!live)
         {
             writer.WriteLine(line);
@@ -38,6 +37,20 @@ internal sealed class TrainingProgress(TextWriter? writer, long steps)
     {
         if (live && width > 0) writer!.WriteLine();
         width = 0;
+    }
+
+    private string Words(StepMetrics step)
+    {
+        var left = TimeSpan.FromSeconds(step.Seconds / step.Step * (steps - step.Step));
+        var line = string.Create(CultureInfo.InvariantCulture,
+            $"step {step.Step}/{steps}  loss {step.Loss:F4}  lr {step.LearningRate:G3}  {step.TokensPerSecond:F0} tokens/s  {Time(left)} left");
+        return step.EvaluationLoss is { } loss ? line + string.Create(CultureInfo.InvariantCulture, $"  evaluation {loss:F4}") : line;
+    }
+
+    private static string Bar(double part)
+    {
+        var full = (int)Math.Round(part * Cells);
+        return new string('█', full) + new string('░', Cells - full) + " ";
     }
 
     private static string Time(TimeSpan time) => time.TotalHours >= 1
