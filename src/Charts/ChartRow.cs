@@ -24,7 +24,7 @@ public sealed record ChartRow(ImmutableArray<Chart> Charts, int Columns)
     }
 
     /// <summary>Gives all charts the same limits on their axes of numbers and the same colours, so that they can be compared.</summary>
-    public ChartRow SharedAxes() => this with { Charts = global::Charts.SharedLimits.Of(Charts) };
+    public ChartRow SharedAxes() => this with { Charts = SharedLimits.Of(Charts) };
 
     /// <summary>The drawing as one SVG document.</summary>
     public string ToSvg() => SvgChart.Render(Canvas.Of(this));

@@ -1,5 +1,5 @@
 // The words of reference lines: above a line at its right end (below, where the line is at the very top), beside the top of an upright
-// one. Two that would cover each other take turns.
+// one, on the side where no other line crosses them. Two that would cover each other take turns.
 
 namespace Charts;
 
@@ -10,6 +10,8 @@ sealed record ReferenceLabel(ReferenceLine Line, string Text, double X, double Y
     {
         var labels = new List<ReferenceLabel>();
         var upright = new List<(double Left, double Right, int Row)>();
+        double[] lines = [.. plot.Chart.References.Where(l => l.Vertical && plot.Chart.X.Shows(l.Value)).Select(l => plot.X.Map(l.Value))];
+        bool Crossed(double from, double to) => lines.Any(x => x > from && x < to);
         foreach (var line in plot.Chart.References.Where(l => l.Label.Length > 0 && (l.Vertical ? plot.Chart.X : plot.Chart.Y).Shows(l.Value)))
         {
             var at = (line.Vertical ? plot.X : plot.Y).Map(line.Value);
@@ -18,7 +20,7 @@ sealed record ReferenceLabel(ReferenceLine Line, string Text, double X, double Y
             {
                 if (at < plot.Left - 1 || at > plot.Right + 1) continue;
                 var width = Style.TextWidth(text, Style.SmallSize) + 10;
-                var left = at + width > plot.Chart.Width - 4;
+                var left = at + width > plot.Chart.Width - 4 || (Crossed(at + 1, at + width) && !Crossed(at - width, at - 1) && at - width >= plot.Left);
                 var (from, to) = left ? (at - width, at) : (at, at + width);
                 var row = 0;
                 while (upright.Any(u => u.Row == row && u.Left < to && u.Right > from)) row++;

@@ -1,26 +1,30 @@
-using System.Diagnostics;
 using System.Globalization;
 
 namespace LowRank;
 
 /// <summary>Writes how training goes: a bar on one line that renews itself in a terminal or a notebook, once it has taken two seconds; about
 /// twenty plain lines when redirected or in CI.</summary>
-internal sealed class TrainingProgress(TextWriter? writer, long steps)
+internal sealed class TrainingProgress(TextWriter? writer, long steps, bool live)
 {
     private const int Cells = 16;
+    private const double Patience = 2, Pause = 0.2;         // seconds
 
-    private readonly bool live = writer is not null && ReferenceEquals(writer, Console.Out) && (TrainingOptions.LogRenewsItsLine
-        || (!Console.IsOutputRedirected && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("CI"))));
     private readonly long every = Math.Max(1, steps / 20);
-    private readonly Stopwatch sinceStart = Stopwatch.StartNew(), sinceLast = Stopwatch.StartNew();
+    private double shown = double.NegativeInfinity;
     private int width;
+
+    public TrainingProgress(TextWriter? writer, long steps) : this(writer, steps, ReferenceEquals(writer, Console.Out) && (TrainingOptions.LogRenewsItsLine
+        || (!Console.IsOutputRedirected && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("CI")))))
+    {
+    }
 
     public void Show(StepMetrics step)
     {
         if (writer is null) return;
         var last = step.Step == steps;
-        if (live ? sinceStart.ElapsedMilliseconds < 2000 || (sinceLast.ElapsedMilliseconds < 200 && !last) : step.Step % every != 0 && !last && step.EvaluationLoss is null) return;
-        sinceLast.Restart();
+        var due = last || step.EvaluationLoss is not null || (live ? step.Seconds - shown >= Pause : step.Step % every == 0);
+        if (!due || (live && step.Seconds < Patience)) return;
+        shown = step.Seconds;
         var line = (live ? Bar((double)step.Step / steps) : "") + Words(step);
         if (!live)
         {
