@@ -51,9 +51,6 @@ public sealed record TrainingOptions
     /// <summary>Where progress is written: one line that renews itself where it can, a plain line now and then elsewhere; null: nowhere.</summary>
     public TextWriter? Log { get; init; } = Console.Out;
 
-    /// <summary>Whether a carriage return begins the console's line anew, as in a notebook. A terminal is known without this.</summary>
-    public static bool LogRenewsItsLine { get; set; }
-
     /// <summary>Seeds dropout.</summary>
     public long Seed { get; init; }
 

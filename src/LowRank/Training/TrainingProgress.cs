@@ -13,10 +13,13 @@ internal sealed class TrainingProgress(TextWriter? writer, long steps, bool live
     private double shown = double.NegativeInfinity;
     private int width;
 
-    public TrainingProgress(TextWriter? writer, long steps) : this(writer, steps, ReferenceEquals(writer, Console.Out) && (TrainingOptions.LogRenewsItsLine
-        || (!Console.IsOutputRedirected && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("CI")))))
+    public TrainingProgress(TextWriter? writer, long steps) : this(writer, steps, ReferenceEquals(writer, Console.Out)
+        && (IsSet("CONSOLE_RENEWS_LINES") || (!Console.IsOutputRedirected && !IsSet("CI"))))
     {
     }
+
+    // CONSOLE_RENEWS_LINES: whoever shows the console knows a carriage return, though it is no terminal. A notebook's kernel sets it.
+    private static bool IsSet(string variable) => !string.IsNullOrEmpty(Environment.GetEnvironmentVariable(variable));
 
     public void Show(StepMetrics step)
     {
