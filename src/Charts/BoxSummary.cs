@@ -10,7 +10,7 @@ public sealed record BoxSummary(double LowerWhisker, double LowerQuartile, doubl
     /// <summary>The summary of the finite samples; null when there is none.</summary>
     internal static BoxSummary? Of(IEnumerable<double> samples)
     {
-        var sorted = samples.Where(double.IsFinite).Order().ToArray();
+        var sorted = samples.Where(Values.Drawable).Order().ToArray();
         if (sorted.Length == 0) return null;
         double lower = Quantile(0.25), upper = Quantile(0.75), reach = 1.5 * (upper - lower);
         var inside = sorted.Where(s => s >= lower - reach && s <= upper + reach).ToArray();

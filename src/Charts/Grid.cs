@@ -30,7 +30,7 @@ public sealed record Grid(ImmutableArray<double> Values, int Rows, int Columns)
     internal (double Low, double High) Range()
     {
         double low = double.PositiveInfinity, high = double.NegativeInfinity;
-        foreach (var value in Values.Where(double.IsFinite)) (low, high) = (Math.Min(low, value), Math.Max(high, value));
+        foreach (var value in Values.Where(Charts.Values.Drawable)) (low, high) = (Math.Min(low, value), Math.Max(high, value));
         return low <= high ? (low, high) : (0, 1);
     }
 
@@ -48,7 +48,7 @@ public sealed record Grid(ImmutableArray<double> Values, int Rows, int Columns)
             var count = 0;
             for (var i = top; i < Math.Min(top + block, Rows); i++)
                 for (var j = left; j < Math.Min(left + block, Columns); j++)
-                    if (double.IsFinite(this[i, j])) (sum, count) = (sum + this[i, j], count + 1);
+                    if (Charts.Values.Drawable(this[i, j])) (sum, count) = (sum + this[i, j], count + 1);
             return count > 0 ? sum / count : double.NaN;
         }
     }

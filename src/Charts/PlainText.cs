@@ -54,13 +54,13 @@ static class PlainText
 
     static string Sample(HistogramSeries histogram)
     {
-        var values = histogram.Values.Where(double.IsFinite).ToArray();
+        var values = histogram.Values.Where(Values.Drawable).ToArray();
         return values.Length == 0 ? "no numbers" : $"{values.Length} numbers from {Numbers.Short(values.Min())} to {Numbers.Short(values.Max())}, mean {Numbers.Short(values.Average())}";
     }
 
     static string Matrix(Grid grid)
     {
         var (low, high) = grid.Range();
-        return $"{grid.Rows} × {grid.Columns} numbers" + (grid.Values.Any(double.IsFinite) ? $" from {Numbers.Short(low)} to {Numbers.Short(high)}" : "");
+        return $"{grid.Rows} × {grid.Columns} numbers" + (grid.Values.Any(Values.Drawable) ? $" from {Numbers.Short(low)} to {Numbers.Short(high)}" : "");
     }
 }

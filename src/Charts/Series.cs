@@ -49,5 +49,5 @@ public sealed record Note(double X, double Y, string Text);
 public sealed record Axis(string Label = "", bool Log = false, double? Min = null, double? Max = null, ImmutableArray<double> Ticks = default)
 {
     /// <summary>Can this value be drawn on this axis?</summary>
-    internal bool Shows(double value) => double.IsFinite(value) && (!Log || value > 0);
+    internal bool Shows(double value) => Values.Drawable(value) && (!Log || value > 0);
 }

@@ -11,7 +11,7 @@ namespace Charts.Tests;
 public class BrowserTests
 {
     static readonly string? Browser = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator)
-        .SelectMany(folder => new[] { "chromium", "chromium-browser", "google-chrome" }.Select(name => Path.Combine(folder, name))).FirstOrDefault(File.Exists);
+        .SelectMany(folder => new[] { "chromium", "chromium-headless-shell", "chromium-browser", "google-chrome" }.Select(name => Path.Combine(folder, name))).FirstOrDefault(File.Exists);
 
     // Collects what goes wrong; then, once everything is drawn or ten seconds have passed, runs `look` and leaves only its report in the page.
     const string Before = """

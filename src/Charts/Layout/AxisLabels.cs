@@ -9,6 +9,20 @@ static class AxisLabels
 {
     /// <summary>The labels of an axis of numbers.</summary>
     public static string[] Of(Axis axis, Scale scale) => axis.Log ? [.. scale.Ticks.Select(Numbers.Short)] : Numbers.Ticks(scale.Ticks);
+
+    /// <summary>The labels of a horizontal axis; one that would run into the one before is empty.</summary>
+    public static string[] OfHorizontal(Axis axis, Scale scale)
+    {
+        var labels = Of(axis, scale);
+        var free = double.NegativeInfinity;
+        for (var i = 0; i < labels.Length; i++)
+        {
+            double x = scale.Map(scale.Ticks[i]), half = Style.TextWidth(labels[i], Style.TextSize) / 2;
+            if (x - half < free) labels[i] = "";
+            else free = x + half + 6;
+        }
+        return labels;
+    }
 }
 
 /// <summary>The names below bars, boxes and the columns of a heat map: broken into lines, or slanted where a word is wider than its place,

@@ -69,7 +69,7 @@ static class ContourRings
 
         bool High((int I, int J) corner) => At(corner) >= level;
 
-        double At((int I, int J) c) => c.I < 0 || c.J < 0 || c.I >= z.Rows || c.J >= z.Columns || !double.IsFinite(z[c.I, c.J]) ? double.NegativeInfinity : z[c.I, c.J];
+        double At((int I, int J) c) => c.I < 0 || c.J < 0 || c.I >= z.Rows || c.J >= z.Columns || !Values.Drawable(z[c.I, c.J]) ? double.NegativeInfinity : z[c.I, c.J];
 
         double X(int j) => xs[Math.Clamp(j, 0, xs.Length - 1)];
 

@@ -84,7 +84,7 @@ sealed record Plot(Chart Chart, double Left, double Right, double Top, double Bo
         var title = TextLines.Wrap(chart.TitleText, Style.TextSize, chart.Width - 4, most: 2);
         double scale = Math.Min(width / Math.Max(1, pixels.Columns), height / Math.Max(1, pixels.Rows));
         double left = (chart.Width - scale * pixels.Columns) / 2, top = 8 + 17 * title.Count + (height - scale * pixels.Rows) / 2;
-        double right = left + scale * pixels.Columns, bottom = top + scale * pixels.Rows;
+        double right = left + scale * Math.Max(1, pixels.Columns), bottom = top + scale * Math.Max(1, pixels.Rows);
         return new(chart, left, right, top, bottom, Scale.Categories(pixels.Columns).Between(left, right), Scale.Categories(pixels.Rows).Between(top, bottom), pixels.Values.IsEmpty)
         {
             Title = title, YLabel = [], XLabel = [], Legend = [], Categories = CategoryLabels.None, NamesAtEnds = false, Bins = null, Colours = null,

@@ -6,6 +6,9 @@ namespace Charts;
 
 static class Values
 {
+    /// <summary>Whether a number can be drawn at all: finite, and not so large that a difference of two overflows.</summary>
+    public static bool Drawable(double value) => Math.Abs(value) <= 1e300;
+
     public static IEnumerable<double> Xs(Chart chart, Bins? bins) => chart.Series.SelectMany(series => series switch
     {
         LineSeries line => line.X,

@@ -43,7 +43,7 @@ static class PlotlyFigure
 
     public static JsonArray Texts(IEnumerable<string> texts) => new([.. texts.Select(t => (JsonNode)Text(t))]);
 
-    public static JsonArray Values(IEnumerable<double> values) => new([.. values.Select(Number)]);
+    public static JsonArray Reals(IEnumerable<double> values) => new([.. values.Select(Number)]);
 
-    public static JsonNode? Number(double value) => double.IsFinite(value) ? JsonValue.Create(value) : null;
+    public static JsonNode? Number(double value) => Values.Drawable(value) ? JsonValue.Create(value) : null;
 }

@@ -49,15 +49,15 @@ static class PlotlyLayout
 
         public JsonObject XAxis()
         {
-            var axis = AxisOf(chart.X, "x", plot.Left, plot.Right);
+            var axis = AxisOf(chart.X, "x");
             (axis["domain"], axis["anchor"]) = (new JsonArray(Across(plot.Left), Across(plot.Right)), Axis("y", index));
             axis["range"] = new JsonArray(plot.X.UnitAt(plot.Left), plot.X.UnitAt(plot.Right));
-            axis["showgrid"] = false;
+            (axis["showgrid"], axis["tickangle"]) = (false, 0);
             if (chart.Labels.Length > 0)
             {
                 var labels = plot.Categories;
                 int[] shown = [.. Enumerable.Range(0, labels.Lines.Length).Where(i => i % labels.Stride == 0)];
-                (axis["tickvals"], axis["ticktext"]) = (Values(shown.Select(i => (double)i)), new JsonArray([.. shown.Select(i => (JsonNode)Lines(labels.Lines[i]))]));
+                (axis["tickvals"], axis["ticktext"]) = (Reals(shown.Select(i => (double)i)), new JsonArray([.. shown.Select(i => (JsonNode)Lines(labels.Lines[i]))]));
                 (axis["tickangle"], axis["tickfont"]) = (labels.Slanted ? -CategoryLabels.Angle : 0, new JsonObject { ["color"] = Style.Ink });
             }
             else if (!Plot.IsPicture(chart) && !plot.IsEmpty) axis["ticks"] = "outside";
@@ -68,7 +68,7 @@ static class PlotlyLayout
 
         public JsonObject YAxis()
         {
-            var axis = AxisOf(chart.Y, "y", plot.Top, plot.Bottom);
+            var axis = AxisOf(chart.Y, "y");
             (axis["domain"], axis["anchor"]) = (new JsonArray(Up(plot.Bottom), Up(plot.Top)), Axis("x", index));
             axis["range"] = new JsonArray(plot.Y.UnitAt(plot.Bottom), plot.Y.UnitAt(plot.Top));
             if (chart.Series.Any(s => s is BarSeries)) axis["zeroline"] = true;
@@ -76,13 +76,13 @@ static class PlotlyLayout
             {
                 var stride = Math.Max(1, (int)Math.Ceiling(Style.LineHeight * chart.RowLabels.Length / (plot.Bottom - plot.Top)));
                 int[] shown = [.. Enumerable.Range(0, chart.RowLabels.Length).Where(i => i % stride == 0)];
-                (axis["tickvals"], axis["ticktext"]) = (Values(shown.Select(i => (double)i)), Texts(shown.Select(i => Style.Fit(chart.RowLabels[i], Style.TextSize, plot.Left - 14))));
+                (axis["tickvals"], axis["ticktext"]) = (Reals(shown.Select(i => (double)i)), Texts(shown.Select(i => Style.Fit(chart.RowLabels[i], Style.TextSize, plot.Left - 14))));
                 (axis["showgrid"], axis["tickfont"]) = (false, new JsonObject { ["color"] = Style.Ink });
             }
             return axis;
         }
 
-        JsonObject AxisOf(Axis axis, string letter, double from, double to)
+        JsonObject AxisOf(Axis axis, string letter)
         {
             var scale = letter == "x" ? plot.X : plot.Y;
             var node = new JsonObject
@@ -93,7 +93,7 @@ static class PlotlyLayout
                 ["nticks"] = Math.Max(2, scale.Ticks.Length + 1), ["exponentformat"] = scale.Ticks.Length > 0 && scale.Ticks.Max(Math.Abs) < 1e-3 ? "power" : "SI",
             };
             if (axis.Log) node["type"] = "log";
-            if (axis.Log || !axis.Ticks.IsDefault) (node["tickvals"], node["ticktext"]) = (Values(scale.Ticks), Texts(AxisLabels.Of(axis, scale)));
+            if (axis.Log || !axis.Ticks.IsDefault) (node["tickvals"], node["ticktext"]) = (Reals(scale.Ticks), Texts(letter == "x" ? AxisLabels.OfHorizontal(axis, scale) : AxisLabels.Of(axis, scale)));
             return node;
         }
 

@@ -40,8 +40,8 @@ static class PlotlyTraces
     {
         ["type"] = "scatter",
         ["mode"] = line.X.Length <= Style.MostMarkers ? "lines+markers" : "lines",
-        ["x"] = Values(line.X),
-        ["y"] = Values(line.Y),
+        ["x"] = Reals(line.X),
+        ["y"] = Reals(line.Y),
         ["line"] = new JsonObject { ["color"] = Style.Colour(s), ["width"] = 2.25, ["dash"] = line.Origin.PlotlyDash },
         ["marker"] = Marker(s, line.Origin),
         ["cliponaxis"] = false,
@@ -51,7 +51,7 @@ static class PlotlyTraces
     {
         var marker = Marker(s, points.Origin);
         if (points.X.Length > 200) (marker["size"], marker["opacity"]) = (points.X.Length > 2000 ? 3 : 5, 0.6);
-        var trace = new JsonObject { ["type"] = "scatter", ["mode"] = "markers", ["x"] = Values(points.X), ["y"] = Values(points.Y), ["marker"] = marker };
+        var trace = new JsonObject { ["type"] = "scatter", ["mode"] = "markers", ["x"] = Reals(points.X), ["y"] = Reals(points.Y), ["marker"] = marker };
         if (!points.Labels.IsDefault) trace["hovertext"] = Texts(points.Labels);
         return trace;
     }
@@ -80,7 +80,7 @@ static class PlotlyTraces
         }
         return new()
         {
-            ["type"] = "scatter", ["mode"] = "lines", ["x"] = Values(xs), ["y"] = Values(ys), ["fill"] = "toself", ["fillcolor"] = Style.Colour(s), ["opacity"] = 0.18,
+            ["type"] = "scatter", ["mode"] = "lines", ["x"] = Reals(xs), ["y"] = Reals(ys), ["fill"] = "toself", ["fillcolor"] = Style.Colour(s), ["opacity"] = 0.18,
             ["line"] = new JsonObject { ["width"] = 0 }, ["hoverinfo"] = "skip",
         };
     }
@@ -102,12 +102,12 @@ static class PlotlyTraces
         var (places, width) = Standing(plot, s);
         double pixels = width * (plot.Right - plot.Left) / Math.Max(1, plot.Chart.Labels.Length);
         var alone = plot.Chart.Series.Count(other => other is BarSeries or BoxSeries) == 1;
-        string Value(double value) => !double.IsFinite(value) || Style.TextWidth(Numbers.Short(value), Style.SmallSize) > pixels + (alone ? 24 : 4) ? "" : Numbers.Short(value);
+        string Value(double value) => !Values.Drawable(value) || Style.TextWidth(Numbers.Short(value), Style.SmallSize) > pixels + (alone ? 24 : 4) ? "" : Numbers.Short(value);
         // What was not measured has no fill; its dashed outline is a shape of the layout, since bars have none.
         var marker = new JsonObject { ["color"] = bars.Origin.IsMeasured ? Style.Colour(s) : Style.Background, ["line"] = new JsonObject { ["width"] = 0 } };
         return new()
         {
-            ["type"] = "bar", ["x"] = Values(places), ["y"] = Values(bars.Values), ["width"] = width * BarPart, ["marker"] = marker,
+            ["type"] = "bar", ["x"] = Reals(places), ["y"] = Reals(bars.Values), ["width"] = width * BarPart, ["marker"] = marker,
             ["text"] = Texts(bars.Values.Select(Value)), ["textposition"] = "outside", ["textangle"] = 0, ["cliponaxis"] = false, ["textfont"] = new JsonObject { ["size"] = Style.SmallSize },
             ["hovertext"] = Texts(plot.Chart.Labels.Zip(bars.Values, (label, value) => $"{label}: {Numbers.Cell(value)}")), ["hoverinfo"] = "text+name",
         };
@@ -117,13 +117,13 @@ static class PlotlyTraces
     {
         var (places, width) = Standing(plot, s);
         int[] there = [.. Enumerable.Range(0, boxes.Boxes.Length).Where(i => boxes.Boxes[i] is not null)];
-        JsonArray Of(Func<BoxSummary, double> value) => Values(there.Select(i => value(boxes.Boxes[i]!)));
+        JsonArray Of(Func<BoxSummary, double> value) => Reals(there.Select(i => value(boxes.Boxes[i]!)));
         return new()
         {
-            ["type"] = "box", ["x"] = Values(there.Select(i => places[i])), ["width"] = width * 0.76,
+            ["type"] = "box", ["x"] = Reals(there.Select(i => places[i])), ["width"] = width * 0.76,
             ["q1"] = Of(b => b.LowerQuartile), ["median"] = Of(b => b.Median), ["q3"] = Of(b => b.UpperQuartile), ["lowerfence"] = Of(b => b.LowerWhisker), ["upperfence"] = Of(b => b.UpperWhisker),
             // The samples of which Plotly draws those beyond the whiskers; it reads no list that is empty.
-            ["y"] = new JsonArray([.. there.Select(i => (JsonNode)Values(boxes.Boxes[i]!.Outliers.Append(boxes.Boxes[i]!.LowerWhisker)))]),
+            ["y"] = new JsonArray([.. there.Select(i => (JsonNode)Reals(boxes.Boxes[i]!.Outliers.Append(boxes.Boxes[i]!.LowerWhisker)))]),
             ["boxpoints"] = there.Any(i => boxes.Boxes[i]!.Outliers.Length > 0) ? "outliers" : false, ["pointpos"] = 0, ["jitter"] = 0,
             ["line"] = new JsonObject { ["color"] = Style.Colour(s), ["width"] = 1.75 }, ["marker"] = new JsonObject { ["size"] = 5, ["color"] = Style.Colour(s) },
         };
@@ -138,13 +138,13 @@ static class PlotlyTraces
         if (plot.Chart.X.Log)
             return new()
             {
-                ["type"] = "scatter", ["mode"] = "lines", ["x"] = Values(bins.Edges), ["y"] = Values(heights.Append(heights[^1])), ["fill"] = "tozeroy", ["fillcolor"] = Style.Colour(s), ["opacity"] = opacity,
+                ["type"] = "scatter", ["mode"] = "lines", ["x"] = Reals(bins.Edges), ["y"] = Reals(heights.Append(heights[^1])), ["fill"] = "tozeroy", ["fillcolor"] = Style.Colour(s), ["opacity"] = opacity,
                 ["line"] = new JsonObject { ["shape"] = "hv", ["width"] = 0.5, ["color"] = Style.Background },
             };
         return new()
         {
-            ["type"] = "bar", ["x"] = Values(Enumerable.Range(0, bins.Count).Select(i => (bins.Edges[i] + bins.Edges[i + 1]) / 2)), ["y"] = Values(heights),
-            ["width"] = Values(Enumerable.Range(0, bins.Count).Select(i => bins.Edges[i + 1] - bins.Edges[i])), ["opacity"] = opacity,
+            ["type"] = "bar", ["x"] = Reals(Enumerable.Range(0, bins.Count).Select(i => (bins.Edges[i] + bins.Edges[i + 1]) / 2)), ["y"] = Reals(heights),
+            ["width"] = Reals(Enumerable.Range(0, bins.Count).Select(i => bins.Edges[i + 1] - bins.Edges[i])), ["opacity"] = opacity,
             ["marker"] = new JsonObject { ["color"] = Style.Colour(s), ["line"] = new JsonObject { ["width"] = bins.Count > 60 ? 0 : 0.5, ["color"] = Style.Background } },
             ["hovertext"] = Texts(Enumerable.Range(0, bins.Count).Select(i => $"{Numbers.Cell(bins.Edges[i])} to {Numbers.Cell(bins.Edges[i + 1])}: {Numbers.Cell(heights[i])}")), ["hoverinfo"] = "text+name",
         };
@@ -163,7 +163,7 @@ static class PlotlyTraces
         if (!plot.IsEmpty && HeatPainter.ShowsNumbers(plot, cells))
         {
             trace["text"] = new JsonArray([.. Enumerable.Range(0, cells.Rows).Select(i => (JsonNode)Texts(Enumerable.Range(0, cells.Columns)
-                .Select(j => double.IsFinite(cells[i, j]) ? Numbers.Short(cells[i, j]) : "")))]);
+                .Select(j => Values.Drawable(cells[i, j]) ? Numbers.Short(cells[i, j]) : "")))]);
             trace["texttemplate"] = "%{text}";
             trace["textfont"] = new JsonObject { ["size"] = Style.SmallSize };
         }
@@ -175,7 +175,7 @@ static class PlotlyTraces
         var levels = placed.Plot.Colours!.Levels;
         var trace = new JsonObject
         {
-            ["type"] = "contour", ["x"] = Values(contours.X), ["y"] = Values(contours.Y), ["z"] = Rows(contours.Z), ["autocontour"] = false,
+            ["type"] = "contour", ["x"] = Reals(contours.X), ["y"] = Reals(contours.Y), ["z"] = Rows(contours.Z), ["autocontour"] = false,
             ["contours"] = new JsonObject { ["coloring"] = "fill", ["start"] = levels[0], ["end"] = levels[^1], ["size"] = levels.Length > 1 ? levels[1] - levels[0] : 1 },
             ["line"] = new JsonObject { ["color"] = "rgba(255,255,255,0.6)", ["width"] = 0.5 },
         };
@@ -198,11 +198,11 @@ static class PlotlyTraces
         {
             ["x"] = (placed.X + plot.Right + offset) / canvas.Width, ["xanchor"] = "left", ["xpad"] = 0, ["thickness"] = width, ["outlinewidth"] = 0,
             ["y"] = 1 - (placed.Y + plot.Bottom) / canvas.Height, ["yanchor"] = "bottom", ["ypad"] = 0, ["len"] = (plot.Bottom - plot.Top) / canvas.Height,
-            ["tickvals"] = Values(colours.Ticks), ["ticktext"] = Texts(colours.Labels), ["tickfont"] = new JsonObject { ["color"] = Style.Muted, ["size"] = Style.SmallSize },
+            ["tickvals"] = Reals(colours.Ticks), ["ticktext"] = Texts(colours.Labels), ["tickfont"] = new JsonObject { ["color"] = Style.Muted, ["size"] = Style.SmallSize },
         };
     }
 
-    static JsonArray Rows(Grid grid) => new([.. Enumerable.Range(0, grid.Rows).Select(i => (JsonNode)Values(Enumerable.Range(0, grid.Columns).Select(j => grid[i, j])))]);
+    static JsonArray Rows(Grid grid) => new([.. Enumerable.Range(0, grid.Rows).Select(i => (JsonNode)Reals(Enumerable.Range(0, grid.Columns).Select(j => grid[i, j])))]);
 
     static JsonArray Scale(Palette palette) => new([.. palette.Stops.Select((stop, i) => (JsonNode)new JsonArray(i / (palette.Stops.Length - 1.0), stop))]);
 }

@@ -26,18 +26,14 @@ static class AxisPainter
         svg.Line(plot.Left, ground, plot.Right, ground, Style.AxisLine);
     }
 
-    // Ticks whose labels would run into the one before keep their stroke only.
     static void Horizontal(SvgWriter svg, Plot plot)
     {
-        var labels = AxisLabels.Of(plot.Chart.X, plot.X);
-        var free = double.NegativeInfinity;
-        for (var i = 0; i < plot.X.Ticks.Length; i++)
+        var labels = AxisLabels.OfHorizontal(plot.Chart.X, plot.X);
+        for (var i = 0; i < labels.Length; i++)
         {
-            double x = plot.X.Map(plot.X.Ticks[i]), half = Style.TextWidth(labels[i], Style.TextSize) / 2;
+            var x = plot.X.Map(plot.X.Ticks[i]);
             svg.Line(x, plot.Bottom, x, plot.Bottom + 5, Style.AxisLine);
-            if (x - half < free) continue;
             svg.Text(x, plot.Bottom + 19, labels[i], Style.TextSize, Style.Muted, "middle");
-            free = x + half + 6;
         }
     }
 

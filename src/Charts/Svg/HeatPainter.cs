@@ -13,7 +13,7 @@ static class HeatPainter
         if (!ShowsNumbers(plot, heat.Values)) return;
         for (var i = 0; i < heat.Values.Rows; i++)
             for (var j = 0; j < heat.Values.Columns; j++)
-                if (double.IsFinite(heat.Values[i, j]))
+                if (Values.Drawable(heat.Values[i, j]))
                     svg.Text(plot.X.Map(j), plot.Y.Map(i) + 4, Numbers.Short(heat.Values[i, j]), Style.SmallSize, colours.Palette.InkOn(colours.PlaceOf(heat.Values[i, j])), "middle");
     }
 
@@ -37,7 +37,7 @@ static class HeatPainter
     {
         double width = (plot.Right - plot.Left) / grid.Columns, height = (plot.Bottom - plot.Top) / grid.Rows;
         return height >= SmallestCell && width >= SmallestCell && grid.Values.Length <= 400
-            && grid.Values.Where(double.IsFinite).All(v => Style.TextWidth(Numbers.Short(v), Style.SmallSize) <= width - 2);
+            && grid.Values.Where(Values.Drawable).All(v => Style.TextWidth(Numbers.Short(v), Style.SmallSize) <= width - 2);
     }
 
     // The last colour of the table is that of a missing number.
@@ -45,10 +45,10 @@ static class HeatPainter
     {
         grid = grid.Shrunk(Thinning.MostCells);
         var table = palette.Table();
-        var missing = grid.Values.Any(v => !double.IsFinite(v));
+        var missing = grid.Values.Any(v => !Values.Drawable(v));
         var most = missing ? 254 : 255;
         if (missing) table = [.. Enumerable.Range(0, 255).Select(i => palette.At(i / 254.0)), (208, 212, 217)];
         svg.Image(plot.Left, plot.Top, plot.Right - plot.Left, plot.Bottom - plot.Top,
-            Png.Encode([.. grid.Values.Select(v => double.IsFinite(v) ? (byte)Math.Round(Math.Clamp(place(v), 0, 1) * most) : (byte)255)], grid.Columns, grid.Rows, table));
+            Png.Encode([.. grid.Values.Select(v => Values.Drawable(v) ? (byte)Math.Round(Math.Clamp(place(v), 0, 1) * most) : (byte)255)], grid.Columns, grid.Rows, table));
     }
 }
