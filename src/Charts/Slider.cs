@@ -20,6 +20,7 @@ public sealed partial record Chart
     {
         T[] all = [.. values];
         if (all.Length == 0) throw new ArgumentException($"""The slider "{name}" has no values.""");
+        // A `chosen` that was not given is the default of its type, which may be one of the values too.
         var unset = chosen is null || EqualityComparer<T>.Default.Equals(chosen, default);
         var at = unset ? Math.Max(0, Array.IndexOf(all, chosen)) : Array.IndexOf(all, chosen);
         if (at < 0) throw new ArgumentException($"""The slider "{name}" starts at {chosen}, which is none of its values.""");

@@ -7,7 +7,7 @@ namespace Charts;
 static class Style
 {
     public const string Font = "system-ui, -apple-system, 'Segoe UI', 'Helvetica Neue', 'DejaVu Sans', Arial, sans-serif";
-    public const string Ink = "#1b1f24", Muted = "#57606a", Grid = "#e6e8eb", AxisLine = "#8c959f", Background = "#ffffff", Missing = "#d0d4d9";
+    public const string Ink = "#1b1f24", Muted = "#57606a", Grid = "#e6e8eb", AxisLine = "#8c959f", Background = "#ffffff";
     public const double TitleSize = 16, TextSize = 12.5, SmallSize = 11.5, LineHeight = 15;
 
     // stroke or fill, text, and their partners on dark
@@ -31,7 +31,7 @@ static class Style
     /// <summary>Every colour with what takes its place on a dark page.</summary>
     public static IEnumerable<(string Light, string Dark)> DarkPartners =>
     [
-        (Background, "#14181c"), (Ink, "#dfe5ea"), (Muted, "#a3aeb9"), (Grid, "#2b333b"), (AxisLine, "#6f7a85"), (Missing, "#3a434c"),
+        (Background, "#14181c"), (Ink, "#dfe5ea"), (Muted, "#a3aeb9"), (Grid, "#2b333b"), (AxisLine, "#6f7a85"),
         .. Series.SelectMany(s => new[] { (s.Colour, s.Dark), (s.Text, s.Dark) }),
     ];
 

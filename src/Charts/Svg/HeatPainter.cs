@@ -5,6 +5,7 @@ namespace Charts;
 static class HeatPainter
 {
     const double SmallestCell = 20;
+    static readonly (byte, byte, byte) MissingGrey = (208, 212, 217);
 
     public static void Draw(SvgWriter svg, Plot plot, HeatSeries heat)
     {
@@ -47,7 +48,7 @@ static class HeatPainter
         var table = palette.Table();
         var missing = grid.Values.Any(v => !Values.Drawable(v));
         var most = missing ? 254 : 255;
-        if (missing) table = [.. Enumerable.Range(0, 255).Select(i => palette.At(i / 254.0)), (208, 212, 217)];
+        if (missing) table = [.. Enumerable.Range(0, 255).Select(i => palette.At(i / 254.0)), MissingGrey];
         svg.Image(plot.Left, plot.Top, plot.Right - plot.Left, plot.Bottom - plot.Top,
             Png.Encode([.. grid.Values.Select(v => Values.Drawable(v) ? (byte)Math.Round(Math.Clamp(place(v), 0, 1) * most) : (byte)255)], grid.Columns, grid.Rows, table));
     }
