@@ -257,6 +257,19 @@ public class KindTests
     }
 
     [Fact]
+    public void A_row_wider_than_a_page_keeps_its_columns_there()
+    {
+        var chart = Chart.Bar(["full", "LoRA"], [2.4, 0.1]).Title("t").Size(190, 260);
+        var row = Canvas.Of(ChartRow.Of(Enumerable.Repeat(chart, 10)).Wrap(5));
+        var page = row.OnPage();
+        Assert.Equal(950, row.Width);
+        Assert.InRange(page.Width, 700, Canvas.PageWidth);
+        Assert.Equal(row.Charts.Select(c => c.Y), page.Charts.Select(c => c.Y));
+        Assert.Same(page, page.OnPage());
+        Assert.Equal(Canvas.NarrowWidth / 152, page.Narrow().Charts.GroupBy(c => c.Y).First().Count());
+    }
+
+    [Fact]
     public void A_slider_holds_every_frame_and_shows_the_chosen_one()
     {
         var slider = Chart.Slider("rank", [1, 4, 16], r => Chart.Line([0, 1], [0.0, r], "σ").Title("spectrum"), chosen: 4);

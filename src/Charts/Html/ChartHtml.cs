@@ -14,6 +14,7 @@ static class ChartHtml
 
     public static string Render(Canvas canvas)
     {
+        canvas = canvas.OnPage();
         var id = "wb-" + Guid.NewGuid().ToString("n")[..12];
         var live = canvas.Charts.Select(c => c.Plot.Chart.LiveName).FirstOrDefault(name => name.Length > 0) ?? "";
         var html = $"""<div class="wb-figure" id="{id}">{Picture(canvas)}</div>""";

@@ -39,6 +39,17 @@ sealed record Canvas(ImmutableArray<Placed> Charts, double Width, double Height,
         return new([.. placed], Math.Max(1, width), Math.Max(1, top), row.ToString());
     }
 
+    /// <summary>As wide as pages leave for a figure.</summary>
+    public const int PageWidth = 760;
+
+    /// <summary>The same charts on a page: a row that is wider has narrower charts, laid out anew, so that words keep their size.</summary>
+    public Canvas OnPage()
+    {
+        if (Width <= PageWidth) return this;
+        Chart[] charts = [.. Charts.Select(c => c.Plot.Chart with { Width = (int)(c.Plot.Chart.Width * PageWidth / Width) })];
+        return Of(new ChartRow([.. charts], Charts.GroupBy(c => c.Y).Max(row => row.Count()))) with { Description = Description };
+    }
+
     /// <summary>The same charts for a narrow page: none wider than it, as many in a row as fit. Itself where it is narrow already.</summary>
     public Canvas Narrow()
     {
