@@ -1,26 +1,27 @@
 // A figure as an immutable record: what is drawn, never how. Every method returns a new chart, so a chart reads as one sentence:
 //     Chart.Line(steps, loss, "LoRA").WithLine(steps, full, "full").Title("…").XAxis("step").YAxis("loss", log: true)
-// Renderers (SvgChart, PlotlyJson, PlainText) read the record; a notebook picks one through ChartFormatters.
+// Here: what every chart has. Beside it the kinds: ChartLines (lines, scatter), ChartBars (bars, boxes, histograms), ChartGrids (heat
+// maps, contours, pictures). Renderers (SvgChart, PlotlyFigure, PlainText) read the record; a notebook picks one through Formatters.
 
 using System.Collections.Immutable;
 using System.Numerics;
 
 namespace Charts;
 
-/// <summary>A chart of lines or of grouped bars, with axes, reference lines, notes and a caption. Immutable.</summary>
-[TypeFormatterSource(typeof(ChartFormatters), PreferredMimeTypes = [Mime.Plotly, Mime.Svg, Mime.Html, Mime.Plain])]
-public sealed record Chart
+/// <summary>A chart: series on two axes, reference lines, notes, a title and a caption. Immutable.</summary>
+[TypeFormatterSource(typeof(ChartFormatters), PreferredMimeTypes = [Mime.Plotly, Mime.Html, Mime.Svg, Mime.Plain])]
+public sealed partial record Chart
 {
-    /// <summary>The lines, in the order drawn; empty for a bar chart.</summary>
-    public ImmutableArray<LineSeries> Lines { get; init; } = [];
+    /// <summary>What is drawn, in this order.</summary>
+    public ImmutableArray<Series> Series { get; init; } = [];
 
-    /// <summary>The groups of bars; empty for a line chart.</summary>
-    public ImmutableArray<BarSeries> Bars { get; init; } = [];
-
-    /// <summary>Under each group of bars, its label.</summary>
+    /// <summary>The categories of bars and boxes, or the columns of a heat map.</summary>
     public ImmutableArray<string> Labels { get; init; } = [];
 
-    /// <summary>Horizontal lines to compare with.</summary>
+    /// <summary>The rows of a heat map.</summary>
+    public ImmutableArray<string> RowLabels { get; init; } = [];
+
+    /// <summary>Lines to compare with.</summary>
     public ImmutableArray<ReferenceLine> References { get; init; } = [];
 
     /// <summary>Words at a point of the plot.</summary>
@@ -44,60 +45,26 @@ public sealed record Chart
     /// <inheritdoc cref="Width"/>
     public int Height { get; init; } = 400;
 
-    /// <summary>A chart of one line.</summary>
-    /// <param name="xs">Horizontal positions; as many as <paramref name="ys"/>.</param>
-    /// <param name="ys">Values; NaN and infinities leave a gap.</param>
-    /// <param name="name">Written at the line's end.</param>
-    /// <param name="paper">A value that a paper reports: dashed, with hollow markers.</param>
-    /// <exception cref="ArgumentException">The two differ in length.</exception>
-    public static Chart Line<TX, TY>(IEnumerable<TX> xs, IEnumerable<TY> ys, string name = "", bool paper = false)
-        where TX : INumber<TX> where TY : INumber<TY> => new Chart().WithLine(xs, ys, name, paper);
+    /// <summary>What <see cref="Live"/> set.</summary>
+    public string LiveName { get; init; } = "";
 
-    /// <summary>A chart of one line over 0, 1, 2, …</summary>
-    public static Chart Line<TY>(IEnumerable<TY> ys, string name = "", bool paper = false) where TY : INumber<TY> =>
-        new Chart().WithLine(ys, name, paper);
+    /// <summary>Adds a horizontal line at <paramref name="value"/>, to compare with.</summary>
+    /// <param name="value">Where on the vertical axis.</param>
+    /// <param name="label">Written above the line.</param>
+    /// <param name="paper">The place in a paper that reports it ("Table 6"): dashed.</param>
+    /// <param name="guess">Nobody's number: dotted.</param>
+    public Chart WithReference(double value, string label, string? paper = null, bool guess = false) =>
+        this with { References = References.Add(new(value, label, Origin.Of(paper, guess))) };
 
-    /// <summary>A chart with one bar for each label.</summary>
-    /// <param name="labels">One for each value.</param>
-    /// <param name="values">Heights; NaN draws no bar.</param>
-    /// <param name="name">Shown in the legend when there are several series.</param>
-    /// <param name="paper">A value that a paper reports: a dashed outline.</param>
-    /// <exception cref="ArgumentException">The two differ in length.</exception>
-    public static Chart Bar<T>(IEnumerable<string> labels, IEnumerable<T> values, string name = "", bool paper = false)
-        where T : INumber<T> => new Chart { Labels = [.. labels] }.WithBars(values, name, paper);
-
-    /// <summary>Adds a line.</summary>
-    public Chart WithLine<TX, TY>(IEnumerable<TX> xs, IEnumerable<TY> ys, string name = "", bool paper = false)
-        where TX : INumber<TX> where TY : INumber<TY>
+    /// <summary>Adds an upright line at <paramref name="value"/> of the horizontal axis.</summary>
+    /// <inheritdoc cref="WithReference"/>
+    public Chart WithVertical(double value, string label = "", string? paper = null, bool guess = false)
     {
-        if (Bars.Length > 0) throw new InvalidOperationException($"""A bar chart holds no lines: draw "{name}" as bars, or in a chart of its own.""");
-        ImmutableArray<double> x = [.. xs.Select(ToDouble)], y = [.. ys.Select(ToDouble)];
-        if (x.Length != y.Length) throw new ArgumentException($"""The line "{name}" has {x.Length} xs but {y.Length} ys; give one y for each x.""");
-        return this with { Lines = Lines.Add(new(x, y, name, paper)) };
+        if (Labels.Length > 0) throw new InvalidOperationException($"""The upright line "{label}" needs a horizontal axis of numbers; this one has categories.""");
+        return this with { References = References.Add(new(value, label, Origin.Of(paper, guess), Vertical: true)) };
     }
 
-    /// <summary>Adds a line over 0, 1, 2, …</summary>
-    public Chart WithLine<TY>(IEnumerable<TY> ys, string name = "", bool paper = false) where TY : INumber<TY>
-    {
-        var values = ys.ToArray();
-        return WithLine(Enumerable.Range(0, values.Length), values, name, paper);
-    }
-
-    /// <summary>Adds a bar to each group.</summary>
-    public Chart WithBars<T>(IEnumerable<T> values, string name = "", bool paper = false) where T : INumber<T>
-    {
-        if (Lines.Length > 0) throw new InvalidOperationException($"""A line chart holds no bars: draw "{name}" as a line, or start from Chart.Bar.""");
-        ImmutableArray<double> heights = [.. values.Select(ToDouble)];
-        if (heights.Length != Labels.Length)
-            throw new ArgumentException($"""The bars "{name}" have {heights.Length} values for {Labels.Length} labels; give one for each.""");
-        return this with { Bars = Bars.Add(new(heights, name, paper)) };
-    }
-
-    /// <summary>Adds a horizontal line at <paramref name="value"/>, to compare with; dashed where it is a paper's value.</summary>
-    public Chart WithReference(double value, string label, bool paper = false) =>
-        this with { References = References.Add(new(value, label, paper)) };
-
-    /// <summary>Writes words at a point of the plot.</summary>
+    /// <summary>Writes words at a point of the plot. On a chart of categories the first stands at 0, the second at 1.</summary>
     public Chart WithNote(double x, double y, string text) => this with { Notes = Notes.Add(new(x, y, text)) };
 
     /// <summary>Sets the words above the figure: what it shows, best as a finding.</summary>
@@ -115,22 +82,54 @@ public sealed record Chart
         this with { Y = new(label, log, min, max, ticks is null ? default : [.. ticks]) };
 
     /// <summary>Sets the size of the drawing in pixels.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">Smaller than 160 × 120.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">Smaller than 160 × 120; a picture may be down to 40 × 40.</exception>
     public Chart Size(int width, int height)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(width, 160);
-        ArgumentOutOfRangeException.ThrowIfLessThan(height, 120);
+        var picture = Series.Any(s => s is PictureSeries);
+        ArgumentOutOfRangeException.ThrowIfLessThan(width, picture ? 40 : 160);
+        ArgumentOutOfRangeException.ThrowIfLessThan(height, picture ? 40 : 120);
         return this with { Width = width, Height = height };
     }
 
+    /// <summary>Marks a chart that is shown again and again while something runs: where the front end can, the one drawing of this name is
+    /// renewed in place, without a flicker, and keeps the reader's zoom. Where an update is lost, the chart shown last stays.</summary>
+    public Chart Live(string name) => this with { LiveName = name };
+
     /// <summary>The drawing as an SVG document, readable without any script.</summary>
-    public string ToSvg() => SvgChart.Render(this);
+    public string ToSvg() => SvgChart.Render(Canvas.Of(this));
 
     /// <summary>The drawing as a Plotly figure (<c>data</c> and <c>layout</c>), for front ends that let a reader zoom.</summary>
-    public string ToPlotlyJson() => PlotlyJson.Render(this);
+    public string ToPlotlyJson() => PlotlyFigure.Render(Canvas.Of(this));
 
-    /// <summary>The title and each series' last value, for terminals and logs.</summary>
+    /// <summary>The drawing for a web page: a picture, and with plotly.js at hand the same to zoom into.</summary>
+    public string ToHtml() => ChartHtml.Render(Canvas.Of(this));
+
+    /// <summary>The title and each series' ends, for terminals and logs.</summary>
     public override string ToString() => PlainText.Describe(this);
 
-    static double ToDouble<T>(T value) where T : INumber<T> => double.CreateSaturating(value);
+    Chart With(Series series) => this with { Series = Series.Add(series) };
+
+    // Series that share axes: numbers with numbers, categories with categories, a heat map or a picture alone.
+    Chart WithNumeric(Series series)
+    {
+        if (Series.FirstOrDefault(s => s is BarSeries or BoxSeries or HeatSeries or PictureSeries) is { } other)
+            throw new InvalidOperationException($"""{Kind(series)} "{series.Name}" needs a horizontal axis of numbers; {Kind(other).ToLowerInvariant()} has none. Draw it in a chart of its own.""");
+        return With(series);
+    }
+
+    Chart WithCategories(Series series, int count)
+    {
+        if (Series.FirstOrDefault(s => s is not (BarSeries or BoxSeries)) is { } other)
+            throw new InvalidOperationException($"""{Kind(series)} "{series.Name}" needs labels below it; {Kind(other).ToLowerInvariant()} has numbers there. Start from Chart.Bar or Chart.Box.""");
+        if (count != Labels.Length) throw new ArgumentException($"""{Kind(series)} "{series.Name}" has {count} values for {Labels.Length} labels; give one for each.""");
+        return With(series);
+    }
+
+    static string Kind(Series series) => series switch
+    {
+        LineSeries => "The line", PointSeries => "The scatter", BarSeries => "The bars", BoxSeries => "The boxes", HistogramSeries => "The histogram",
+        HeatSeries => "The heat map", ContourSeries => "The contours", _ => "The picture",
+    };
+
+    static ImmutableArray<double> Doubles<T>(IEnumerable<T> values) where T : INumber<T> => [.. values.Select(double.CreateSaturating)];
 }

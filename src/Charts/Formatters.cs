@@ -12,7 +12,8 @@ sealed class TypeFormatterSourceAttribute(Type formatterSourceType) : Attribute
 
 static class Mime
 {
-    public const string Plotly = "application/vnd.plotly.v1+json", Svg = "image/svg+xml", Html = "text/html", Plain = "text/plain";
+    public const string Plotly = "application/vnd.plotly.v1+json", Svg = "image/svg+xml", Html = "text/html", Plain = "text/plain",
+        Markdown = "text/markdown", Csv = "text/csv";
 }
 
 /// <summary>One representation of a value.</summary>
@@ -33,8 +34,8 @@ sealed class ChartFormatters
     public IEnumerable<object> CreateTypeFormatters() =>
     [
         new Formatter<Chart>(Mime.Plotly, chart => chart.ToPlotlyJson()),
+        new Formatter<Chart>(Mime.Html, chart => chart.ToHtml()),
         new Formatter<Chart>(Mime.Svg, chart => chart.ToSvg()),
-        new Formatter<Chart>(Mime.Html, chart => chart.ToSvg()),
         new Formatter<Chart>(Mime.Plain, chart => chart.ToString()),
     ];
 }
@@ -43,9 +44,38 @@ sealed class ChartRowFormatters
 {
     public IEnumerable<object> CreateTypeFormatters() =>
     [
+        new Formatter<ChartRow>(Mime.Plotly, row => row.ToPlotlyJson()),
+        new Formatter<ChartRow>(Mime.Html, row => row.ToHtml()),
         new Formatter<ChartRow>(Mime.Svg, row => row.ToSvg()),
-        new Formatter<ChartRow>(Mime.Html, row => row.ToSvg()),
         new Formatter<ChartRow>(Mime.Plain, row => row.ToString()),
+    ];
+}
+
+sealed class SliderFormatters
+{
+    public IEnumerable<object> CreateTypeFormatters() =>
+    [
+        new Formatter<Slider>(Mime.Html, slider => slider.ToHtml()),
+        new Formatter<Slider>(Mime.Svg, slider => slider.ToSvg()),
+        new Formatter<Slider>(Mime.Plain, slider => slider.ToString()),
+    ];
+}
+
+sealed class PlotlyLibraryFormatters
+{
+    public IEnumerable<object> CreateTypeFormatters() =>
+    [
+        new Formatter<PlotlyLibrary>(Mime.Html, library => library.ToHtml()),
+        new Formatter<PlotlyLibrary>(Mime.Plain, library => library.ToString()),
+    ];
+}
+
+sealed class ProgressFormatters
+{
+    public IEnumerable<object> CreateTypeFormatters() =>
+    [
+        new Formatter<ProgressLine>(Mime.Html, line => line.ToHtml()),
+        new Formatter<ProgressLine>(Mime.Plain, line => line.ToString()),
     ];
 }
 
@@ -54,6 +84,8 @@ sealed class TableFormatters
     public IEnumerable<object> CreateTypeFormatters() =>
     [
         new Formatter<Table>(Mime.Html, table => table.ToHtml()),
+        new Formatter<Table>(Mime.Markdown, table => table.ToMarkdown()),
+        new Formatter<Table>(Mime.Csv, table => table.ToCsv()),
         new Formatter<Table>(Mime.Plain, table => table.ToString()),
     ];
 }

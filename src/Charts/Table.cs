@@ -1,30 +1,32 @@
-// A small table from records: HTML for pages, aligned plain text for terminals, numbers with sensible digits.
+// A small table from records: numbers with sensible digits, aligned at the point. Out of it come HTML whose headings sort, aligned plain
+// text, Markdown and CSV (TableText, TableHtml).
 
 using System.Collections.Immutable;
 using System.Globalization;
-using System.Net;
 using System.Reflection;
 using System.Text;
 
 namespace Charts;
 
-/// <summary>Rows of texts under headings. Columns of numbers are right-aligned.</summary>
+/// <summary>Rows of texts under headings. Columns of numbers are right-aligned; <paramref name="Numbers"/> has what they are sorted by.</summary>
 [TypeFormatterSource(typeof(TableFormatters), PreferredMimeTypes = [Mime.Html, Mime.Plain])]
-public sealed record Table(ImmutableArray<string> Headings, ImmutableArray<ImmutableArray<string>> Rows, ImmutableArray<bool> Numeric)
+public sealed record Table(ImmutableArray<string> Headings, ImmutableArray<ImmutableArray<string>> Rows, ImmutableArray<bool> Numeric, ImmutableArray<ImmutableArray<double?>> Numbers)
 {
     /// <summary>Sentences below the table: how to read it.</summary>
     public string CaptionText { get; init; } = "";
 
     /// <summary>A table with the given columns.</summary>
     /// <param name="rows">One record for each row.</param>
-    /// <param name="columns">Each column's heading and value. Numbers are formatted; give a string to format it yourself.</param>
+    /// <param name="columns">Each column's heading and value. Numbers are formatted, a <see cref="Quantity"/> brings its unit; give a string to format it yourself.</param>
     public static Table Of<T>(IEnumerable<T> rows, params (string Heading, Func<T, object?> Value)[] columns)
     {
         var cells = rows.Select(row => columns.Select(c => c.Value(row)).ToArray()).ToArray();
+        var formatted = Enumerable.Range(0, columns.Length).Select(c => Column([.. cells.Select(row => row[c])])).ToArray();
         return new(
             [.. columns.Select(c => c.Heading)],
-            [.. cells.Select(row => row.Select(Format).ToImmutableArray())],
-            [.. columns.Select((_, i) => cells.Length > 0 && cells.All(row => row[i] is null || IsNumber(row[i])) && cells.Any(row => row[i] is not null))]);
+            [.. cells.Select((_, r) => formatted.Select(texts => texts[r]).ToImmutableArray())],
+            [.. columns.Select((_, c) => cells.Length > 0 && cells.All(row => row[c] is null || Number(row[c]) is not null) && cells.Any(row => row[c] is not null))],
+            [.. cells.Select(row => row.Select(Number).ToImmutableArray())]);
     }
 
     /// <summary>A table with a column for each public property; "TrainableParameters" is headed "trainable parameters".</summary>
@@ -36,52 +38,45 @@ public sealed record Table(ImmutableArray<string> Headings, ImmutableArray<Immut
     /// <summary>Sets the sentences below the table.</summary>
     public Table Caption(string text) => this with { CaptionText = text };
 
-    /// <summary>The table as HTML, everything escaped.</summary>
-    public string ToHtml()
-    {
-        var html = new StringBuilder("""<table class="lesson-table" style="border-collapse:collapse;font-variant-numeric:tabular-nums">""");
-        html.Append("<thead><tr>");
-        for (var i = 0; i < Headings.Length; i++) Cell("th", i, Headings[i], "border-bottom:2px solid #8c959f;");
-        html.Append("</tr></thead><tbody>");
-        foreach (var row in Rows)
-        {
-            html.Append("<tr>");
-            for (var i = 0; i < row.Length; i++) Cell("td", i, row[i], "border-bottom:1px solid #e6e8eb;");
-            html.Append("</tr>");
-        }
-        html.Append("</tbody>");
-        if (CaptionText.Length > 0)
-            html.Append($"""<caption style="caption-side:bottom;text-align:left;padding-top:6px">{WebUtility.HtmlEncode(CaptionText)}</caption>""");
-        return html.Append("</table>").ToString();
+    /// <summary>The table as HTML, everything escaped; a click on a heading sorts by it.</summary>
+    public string ToHtml() => TableHtml.Render(this);
 
-        void Cell(string tag, int column, string text, string style) => html.Append(
-            $"""<{tag} style="{style}padding:4px 12px;text-align:{(Numeric[column] ? "right" : "left")}">{WebUtility.HtmlEncode(text)}</{tag}>""");
-    }
+    /// <summary>The table in Markdown.</summary>
+    public string ToMarkdown() => TableText.Markdown(this);
+
+    /// <summary>The table as comma-separated values (RFC 4180), numbers in full.</summary>
+    public string ToCsv() => TableText.Csv(this);
 
     /// <summary>The table in aligned plain text.</summary>
-    public override string ToString()
-    {
-        var widths = Headings.Select((heading, i) => Rows.Select(row => row[i].Length).Append(heading.Length).Max()).ToArray();
-        var lines = new List<string> { Row(Headings), string.Join("  ", widths.Select(w => new string('-', w))) };
-        lines.AddRange(Rows.Select(Row));
-        if (CaptionText.Length > 0) lines.Add(CaptionText);
-        return string.Join("\n", lines);
+    public override string ToString() => TableText.Plain(this);
 
-        string Row(ImmutableArray<string> cells) => string.Join("  ",
-            cells.Select((cell, i) => Numeric[i] ? cell.PadLeft(widths[i]) : cell.PadRight(widths[i]))).TrimEnd();
+    // Plain numbers of a column share their decimals, as many as the one with the most needs for four digits.
+    static string[] Column(object?[] cells)
+    {
+        string[] texts = [.. cells.Select(Format)];
+        int[] plain = [.. Enumerable.Range(0, cells.Length).Where(i => cells[i] is not Quantity && Number(cells[i]) is { } n && double.IsFinite(n) && !texts[i].Contains('×') && !texts[i].Contains('⁻'))];
+        var decimals = plain.Select(i => texts[i].Length - 1 - texts[i].IndexOf('.')).Where((_, k) => texts[plain[k]].Contains('.')).DefaultIfEmpty(0).Max();
+        if (decimals is > 0 and <= 6)
+            foreach (var i in plain) texts[i] = Number(cells[i])!.Value.ToString("#,0." + new string('0', decimals), CultureInfo.InvariantCulture);
+        return texts;
     }
 
     static string Format(object? value) => value switch
     {
         null => "",
         bool truth => truth ? "yes" : "no",
-        _ when IsNumber(value) => Numbers.Cell(Convert.ToDouble(value, CultureInfo.InvariantCulture)),
+        Quantity quantity => quantity.ToString(),
+        _ when Number(value) is { } number => Charts.Numbers.Cell(number),
         IFormattable formattable => formattable.ToString(null, CultureInfo.InvariantCulture),
         _ => value.ToString() ?? "",
     };
 
-    static bool IsNumber(object? value) =>
-        value is sbyte or byte or short or ushort or int or uint or long or ulong or float or double or decimal;
+    static double? Number(object? value) => value switch
+    {
+        Quantity quantity => quantity.Value,
+        sbyte or byte or short or ushort or int or uint or long or ulong or float or double or decimal => Convert.ToDouble(value, CultureInfo.InvariantCulture),
+        _ => null,
+    };
 
     // "TrainableParameters" → "trainable parameters"; "MB" stays.
     static string Words(string name)

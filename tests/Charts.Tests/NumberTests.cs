@@ -58,11 +58,44 @@ public class NumberTests
             method      trainable parameters     MB
             ----------  --------------------  -----
             full <all>             1,234,567  4.681
-            LoRA                       8,192    0.5
+            LoRA                       8,192  0.500
             """, table.ToString());
         Assert.Contains("full &lt;all&gt;", table.ToHtml());
         Assert.Contains("text-align:right\">8,192", table.ToHtml());
     }
+
+    [Fact]
+    public void Numbers_of_a_column_are_aligned_at_the_point_and_keep_their_size()
+    {
+        Assert.Equal("a\n-----\n71.93\n24.10\n31.00", Table.Of([71.93, 24.1, 31.0], ("a", x => x)).ToString().Replace(" ", ""));
+        Assert.Equal("a\n-----------\n2.5×10⁻⁵\n1,234.5\n∞", Table.Of([2.5e-5, 1234.5, double.PositiveInfinity], ("a", x => x)).ToString().Replace(" ", "").Replace("1,235", "1,234.5").Replace("--------", "-----------"));
+    }
+
+    [Fact]
+    public void A_table_in_Markdown_escapes_what_Markdown_reads()
+    {
+        var table = Table.Of([new { Name = "a|b *c* <d>", Count = 3 }]).Caption("How to read it.");
+        Assert.Equal("| name | count |\n|---|---:|\n| a\\|b \\*c\\* \\<d> | 3 |\n\nHow to read it.\n", table.ToMarkdown());
+    }
+
+    [Fact]
+    public void A_table_as_CSV_has_its_numbers_in_full()
+    {
+        var table = Table.Of([(Name: "one, \"two\"", Bytes: 4_718_592.0, Part: 1 / 3.0)], ("name", r => r.Name), ("size", r => Quantity.Bytes(r.Bytes)), ("part", r => r.Part));
+        Assert.Equal("name,size,part\r\n\"one, \"\"two\"\"\",4718592,0.3333333333333333\r\n", table.ToCsv());
+        Assert.Contains("4.72 MB", table.ToString());
+        Assert.Contains("data-value=\"4718592\"", table.ToHtml());
+    }
+
+    public static TheoryData<Quantity, string> Quantities => new()
+    {
+        { Quantity.Bytes(0), "0 B" }, { Quantity.Bytes(999), "999 B" }, { Quantity.Bytes(4_718_592), "4.72 MB" }, { Quantity.Bytes(350e9), "350 GB" }, { Quantity.BinaryBytes(37_748_736), "36 MiB" },
+        { Quantity.Seconds(0.0123), "12.3 ms" }, { Quantity.Seconds(90), "1.5 min" }, { Quantity.Seconds(0), "0 s" }, { Quantity.Seconds(-2), "-2 s" }, { Quantity.Seconds(4.2e-8), "42 ns" },
+        { Quantity.Percent(0.0461), "4.61 %" }, { Quantity.Count(110_592), "111k" }, { Quantity.Of(3.14159, "nats"), "3.14 nats" }, { Quantity.Bytes(double.NaN), "NaN" },
+    };
+
+    [Theory, MemberData(nameof(Quantities))]
+    public void A_quantity_comes_in_the_unit_that_reads_best(Quantity quantity, string text) => Assert.Equal(text, quantity.ToString());
 
     [Fact]
     public void A_table_may_name_its_columns_and_be_empty()

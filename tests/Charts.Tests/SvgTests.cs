@@ -38,6 +38,30 @@ public class SvgTests
         { "NaN bar", Chart.Bar(["a", "b"], [double.NaN, 2], "half") },
         { "bars on a log axis", Chart.Bar(["a", "b", "c"], [0, 1, 1e6], "counts").YAxis("y", log: true) },
         { "all zero bars", Chart.Bar(["a"], [0.0]) },
+        { "scatter of NaN", Chart.Scatter([double.NaN, 1], [1, double.NaN], "s", ["a", "b"]) },
+        { "scatter on log axes", Chart.Scatter([0.0, -1, 1e-300, 1e300], [1.0, 2, 3, 1e-9], "s").XAxis("x", log: true).YAxis("y", log: true) },
+        { "band on a log axis", Chart.Line([1.0, 2, 3], [1.0, 2, 3], "b").WithBand([-1.0, 1, 1], [2.0, 3, double.PositiveInfinity], "m").YAxis("y", log: true) },
+        { "huge band", Chart.Line([1.0, 2], [0.0, 0], "b").WithBand([-1e300, -1e308], [1e308, 1e300], "m") },
+        { "boxes of nothing", Chart.Box(["a", "b"], [[double.NaN], Array.Empty<double>()]) },
+        { "boxes on a log axis", Chart.Box(["a"], [[-1.0, 0, 1, 10, 100, 1e9]]).YAxis("y", log: true) },
+        { "histogram of nothing", Chart.Histogram(Array.Empty<double>(), "h") },
+        { "histogram of huge numbers", Chart.Histogram([-1e308, 1e308, double.NaN, 5], "h", density: true) },
+        { "histogram of negatives on a log axis", Chart.Histogram([-1.0, -2], "h").XAxis("x", log: true) },
+        { "histogram of neighbours", Chart.Histogram([1e15, 1e15 + 1, 1e15 + 2], "h") },
+        { "heat of NaN", Chart.HeatMap(new[,] { { double.NaN, double.PositiveInfinity } }) },
+        { "heat of extremes", Chart.HeatMap(new[,] { { -1e308, 1e308 } }, name: "h") },
+        { "heat constant", Chart.HeatMap(new[,] { { 3.0, 3 }, { 3, 3 } }) },
+        { "heat without columns", Chart.HeatMap(new double[3, 0]) },
+        { "contours of a plane", Chart.Contour([0, 1], [0, 1], new[,] { { 2.0, 2 }, { 2, 2 } }) },
+        { "contours of NaN", Chart.Contour([0, 1], [0, 1], new[,] { { double.NaN, 2 }, { double.NaN, double.NaN } }) },
+        { "contours of one row", Chart.Contour([0, 1], [0], new[,] { { 1.0, 2 } }) },
+        { "contours on a log axis", Chart.Contour([0.0, 1, 10], [1.0, 10], new[,] { { 1.0, 2, 3 }, { 4, 5, 6 } }).XAxis("x", log: true) },
+        { "contours of extremes", Chart.Contour([0, 1], [0, 1], new[,] { { -1e308, 1e308 }, { 0, 1e-300 } }) },
+        { "picture of one tone", Chart.Picture(new byte[4], 2) },
+        { "picture of nothing", Chart.Picture(Array.Empty<byte>(), 28) },
+        { "picture with NaN", Chart.Picture(new[,] { { double.NaN, 1.0 } }).Title("t") },
+        { "a hundred labels", Chart.Bar(Enumerable.Range(0, 100).Select(i => $"label number {i}"), Enumerable.Range(0, 100)) },
+        { "very small", Chart.Line([1.0, 2], [1.0, 2], "a long name of a line").Title("a long title").XAxis("x").YAxis("y").Size(160, 120) },
         { "markup in every text", Chart.Line([1.0, 2], [1.0, 2], "<b>&\"'\u0001").Title("a < b & c").XAxis("]]>").YAxis("<x>").WithReference(1, "<r>").WithNote(1, 1, "&amp;").Caption("<script>") },
     };
 
@@ -46,6 +70,9 @@ public class SvgTests
     {
         var drawing = Draw(chart);
         Assert.Equal(Svg + "svg", drawing.Name);
+        XDocument.Parse(SvgChart.Render(Canvas.Of(chart).Narrow()));
+        System.Text.Json.JsonDocument.Parse(chart.ToPlotlyJson());
+        Assert.NotEmpty(chart.ToString());
         foreach (var attribute in drawing.Descendants().Attributes().Where(a => a.Name.LocalName is "x" or "y" or "x1" or "x2" or "y1" or "y2" or "cx" or "cy" or "width" or "height"))
             Assert.True(attribute.Value == "100%" || double.IsFinite(double.Parse(attribute.Value, CultureInfo.InvariantCulture)), $"{what}: {attribute}");
         Assert.All(drawing.Descendants(Svg + "polyline"), line => Assert.Matches("^[-0-9., ]+$", line.Attribute("points")!.Value));
@@ -97,7 +124,7 @@ public class SvgTests
     [Fact]
     public void What_a_paper_reports_is_dashed_hollow_and_named_so()
     {
-        var drawing = Draw(Chart.Line([1.0, 2], [1.0, 2], "ours").WithLine([1.0, 2], [2.0, 3], "theirs", paper: true));
+        var drawing = Draw(Chart.Line([1.0, 2], [1.0, 2], "ours").WithLine([1.0, 2], [2.0, 3], "theirs", paper: "Table 1"));
         var lines = drawing.Descendants(Svg + "polyline").ToArray();
         Assert.Null(lines[0].Attribute("stroke-dasharray"));
         Assert.NotNull(lines[1].Attribute("stroke-dasharray"));

@@ -8,6 +8,14 @@ public sealed class FormatterTests
     public void TextIsPlain() => Assert.Equal(new MimeBundle { [MimeBundle.Plain] = "<a>" }, Formatter.Format("<a>"));
 
     [Theory]
+    [InlineData("a\nb\n", "a\nb\n")]
+    [InlineData("\r1 of 3\r2 of 3\r3 of 3\nnext", "3 of 3\nnext")]
+    [InlineData("long line\rshort", "short")]
+    [InlineData("windows\r\nlines\r\n", "windows\nlines\n")]
+    [InlineData("\r\r", "")]
+    public void OfALineThatRenewedItselfTheLastStateStays(string written, string settled) => Assert.Equal(settled, TerminalText.Settled(written));
+
+    [Theory]
     [InlineData(1.5, "1.5")]
     [InlineData(true, "True")]
     [InlineData(null, "null")]

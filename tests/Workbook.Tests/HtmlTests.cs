@@ -105,6 +105,9 @@ public sealed class HtmlTests
         Assert.Contains("<pre class=\"output stdout\">step 2\nred &lt;x&gt;\n</pre>", page);
         Assert.Contains("<svg></svg>", page);
         Assert.DoesNotContain("plotly", page);
+        cell.Outputs = new JsonArray(JsonNode.Parse("""{"output_type":"display_data","metadata":{},"data":{"image/svg+xml":"<svg></svg>","text/html":"<i>with a script</i>","text/plain":"chart"}}"""));
+        Assert.Contains("<i>with a script</i>", HtmlPage.Render(notebook, "a"));   // a chart's HTML holds its picture too
+        Assert.DoesNotContain("<svg>", HtmlPage.Render(notebook, "a"));
         Assert.Contains("<b>True</b>", page);
         Assert.Contains("<pre class=\"output error\">at &lt;here&gt;</pre>", page);
         Assert.DoesNotMatch("(src|href)=\"http", page);

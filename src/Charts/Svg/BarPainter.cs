@@ -1,84 +1,72 @@
-// Grouped bars: a value above each where there is room, labels below (wrapped), a legend where there are several series.
+// Grouped bars with a value above each where there is room, grouped boxes, and histograms.
 
 namespace Charts;
 
 static class BarPainter
 {
-    const double LineHeight = 15, AboveBars = 16;
-
-    public static void Draw(SvgWriter svg, Chart chart, Plot plot)
+    public static void Draw(SvgWriter svg, Plot plot)
     {
-        double slot = (plot.Right - plot.Left) / Math.Max(1, chart.Labels.Length);
-        double bar = Math.Min(64, slot * 0.76 / chart.Bars.Length), ground = plot.Y.Map(plot.Y.Start);
-        for (var g = 0; g < chart.Labels.Length; g++)
+        var chart = plot.Chart;
+        int[] standing = [.. Enumerable.Range(0, chart.Series.Length).Where(s => chart.Series[s] is BarSeries or BoxSeries)];
+        if (standing.Length == 0 || chart.Labels.Length == 0) return;
+        double slot = (plot.Right - plot.Left) / chart.Labels.Length, width = Width(slot, standing.Length), ground = plot.Y.Map(plot.Y.Start);
+        for (var group = 0; group < chart.Labels.Length; group++)
         {
-            double middle = plot.Left + slot * (g + 0.5), left = middle - bar * chart.Bars.Length / 2;
-            for (var s = 0; s < chart.Bars.Length; s++, left += bar) Bar(svg, chart, plot, chart.Bars[s].Values[g], s, left, bar, ground);
-            var lines = LabelLines(chart.Labels[g], slot);
-            for (var i = 0; i < lines.Count; i++) svg.Text(middle, plot.Bottom + 18 + LineHeight * i, lines[i], Style.TextSize, Style.Ink, "middle");
+            var left = plot.Left + slot * (group + 0.5) - width * standing.Length / 2;
+            foreach (var s in standing)
+            {
+                if (chart.Series[s] is BarSeries bars) Bar(svg, plot, bars.Values[group], s, left, width, ground, alone: standing.Length == 1);
+                if (chart.Series[s] is BoxSeries boxes && boxes.Boxes[group] is { } box) Box(svg, plot, box, s, left, width);
+                left += width;
+            }
         }
-        Legend(svg, chart, plot);
     }
 
-    static void Bar(SvgWriter svg, Chart chart, Plot plot, double value, int series, double left, double width, double ground)
+    /// <summary>Pixels of a bar in a slot that <paramref name="count"/> share.</summary>
+    public static double Width(double slot, int count) => Math.Min(64, slot * 0.76 / Math.Max(1, count));
+
+    static void Bar(SvgWriter svg, Plot plot, double value, int series, double left, double width, double ground, bool alone)
     {
-        if (!chart.Y.Shows(value)) return;
+        if (!plot.Chart.Y.Shows(value)) return;
         double end = Math.Clamp(plot.Y.Map(value), plot.Top, plot.Bottom), gap = Math.Min(3, width * 0.08);
         var colour = Style.Colour(series);
-        var paper = chart.Bars[series].Paper;
-        svg.Rectangle(left + gap, Math.Min(end, ground), width - 2 * gap, Math.Abs(end - ground), paper ? Style.Background : colour, paper ? colour : null, paper ? "4 3" : null);
+        var origin = plot.Chart.Series[series].Origin;
+        svg.Rectangle(left + gap, Math.Min(end, ground), width - 2 * gap, Math.Abs(end - ground), origin.IsMeasured ? colour : Style.Background, origin.IsMeasured ? null : colour, origin.Dash);
         var text = Numbers.Short(value);
-        if (Style.TextWidth(text, Style.SmallSize) > width + (chart.Bars.Length == 1 ? 24 : 2)) return;
+        if (Style.TextWidth(text, Style.SmallSize) > width + (alone ? 24 : 4)) return;
         var below = end > ground && end + 16 < plot.Bottom;                          // a bar down to the labels keeps its value inside
-        svg.Text(left + width / 2, below ? end + 14 : end - 5, text, Style.SmallSize, end > ground && !below && !paper ? Style.Background : Style.Ink, "middle");
+        svg.Text(left + width / 2, below ? end + 14 : end - 5, text, Style.SmallSize, end > ground && !below && origin.IsMeasured ? Style.Background : Style.Ink, "middle");
     }
 
-    /// <summary>Height of the labels' lines after the first.</summary>
-    public static double ExtraLabelHeight(Chart chart, double width) => chart.Bars.Length == 0 ? 0
-        : LineHeight * (chart.Labels.Select(l => LabelLines(l, width / chart.Labels.Length).Count).DefaultIfEmpty(1).Max() - 1);
-
-    static List<string> LabelLines(string label, double slot) => TextLines.Wrap(label, Style.TextSize, slot - 6, most: 3);
-
-    /// <summary>Height of the legend above the plot, and of the value above the highest bar.</summary>
-    public static double LegendHeight(Chart chart, double width) => LegendRows(chart, width).Count * 20 + (chart.Bars.Length > 0 ? AboveBars : 0);
-
-    static void Legend(SvgWriter svg, Chart chart, Plot plot)
+    static void Box(SvgWriter svg, Plot plot, BoxSummary box, int series, double left, double width)
     {
-        var rows = LegendRows(chart, plot.Right - plot.Left);
-        var y = plot.Top - AboveBars - rows.Count * 20 + 6;
-        foreach (var row in rows)
+        if (!plot.Chart.Y.Shows(box.LowerWhisker)) return;
+        double Y(double value) => Math.Clamp(plot.Y.Map(value), plot.Top - 20, plot.Bottom + 20);
+        var colour = Style.Colour(series);
+        double gap = Math.Min(8, width * 0.12), middle = left + width / 2, cap = width / 4;
+        svg.Line(middle, Y(box.LowerWhisker), middle, Y(box.LowerQuartile), colour, 1.5);
+        svg.Line(middle, Y(box.UpperQuartile), middle, Y(box.UpperWhisker), colour, 1.5);
+        foreach (var whisker in new[] { box.LowerWhisker, box.UpperWhisker }) svg.Line(middle - cap, Y(whisker), middle + cap, Y(whisker), colour, 1.5);
+        svg.Rectangle(left + gap, Y(box.UpperQuartile), width - 2 * gap, Y(box.LowerQuartile) - Y(box.UpperQuartile), colour, opacity: 0.25);
+        svg.Rectangle(left + gap, Y(box.UpperQuartile), width - 2 * gap, Y(box.LowerQuartile) - Y(box.UpperQuartile), "none", colour);
+        svg.Line(left + gap, Y(box.Median), left + width - gap, Y(box.Median), colour, 3);
+        var outliers = box.Outliers.Where(plot.Chart.Y.Shows).Select(o => (middle, Y(o))).ToArray();
+        if (outliers.Length > 0) svg.Dots(outliers, colour, 5, 0.8);
+    }
+
+    /// <summary>Bars that touch; several histograms show through each other.</summary>
+    public static void Histogram(SvgWriter svg, Plot plot, HistogramSeries series, int index)
+    {
+        var bins = plot.Bins!;
+        var heights = bins.Heights(series, plot.Chart.Density);
+        var several = plot.Chart.Series.Count(s => s is HistogramSeries) > 1;
+        var ground = plot.Y.Map(plot.Y.Start);
+        double X(double edge) => Math.Clamp(plot.X.Map(edge), plot.Left, plot.Right);
+        for (var i = 0; i < bins.Count; i++)
         {
-            var x = plot.Left;
-            foreach (var s in row)
-            {
-                var paper = chart.Bars[s].Paper;
-                svg.Rectangle(x, y - 4, 12, 12, paper ? Style.Background : Style.Colour(s), paper ? Style.Colour(s) : null, paper ? "3 2" : null);
-                svg.Text(x + 18, y + 6, Name(chart.Bars[s]), Style.TextSize, Style.Ink);
-                x += EntryWidth(chart.Bars[s]);
-            }
-            y += 20;
+            if (!plot.Chart.Y.Shows(heights[i]) || heights[i] == 0) continue;
+            double left = X(bins.Edges[i]), right = X(bins.Edges[i + 1]), top = Math.Clamp(plot.Y.Map(heights[i]), plot.Top, plot.Bottom), gap = right - left > 6 ? 0.5 : 0;
+            svg.Rectangle(left + gap, top, right - left - 2 * gap, ground - top, Style.Colour(index), opacity: several ? 0.55 : 1);
         }
     }
-
-    static List<List<int>> LegendRows(Chart chart, double width)
-    {
-        var rows = new List<List<int>>();
-        if (chart.Bars.Length < 2 && !chart.Bars.Any(b => b.Paper)) return rows;
-        var used = double.PositiveInfinity;
-        for (var s = 0; s < chart.Bars.Length; s++)
-        {
-            if (used + EntryWidth(chart.Bars[s]) > width)
-            {
-                rows.Add([]);
-                used = 0;
-            }
-            rows[^1].Add(s);
-            used += EntryWidth(chart.Bars[s]);
-        }
-        return rows;
-    }
-
-    static double EntryWidth(BarSeries bars) => 18 + Style.TextWidth(Name(bars), Style.TextSize) + 18;
-
-    static string Name(BarSeries bars) => bars.Paper && !bars.Name.Contains("paper", StringComparison.OrdinalIgnoreCase) ? (bars.Name + " (paper)").TrimStart() : bars.Name;
 }

@@ -1,100 +1,98 @@
-// Lays a chart out and draws it: title and axis label above the plot, grid, series, then names at the lines' ends (or a legend for bars),
-// the caption below. Coordinates are pixels from the drawing's upper left corner.
+// Draws a canvas: for each chart title and axis label above the plot, grid, series, then names at the lines' ends or a legend, the
+// caption below. Where everything stands, Plot decided.
 
 namespace Charts;
 
 static class SvgChart
 {
-    public static string Render(Chart chart)
-    {
-        var (elements, height) = Draw(chart);
-        return SvgWriter.Document(chart.Width, height, chart.ToString(), elements);
-    }
-
-    /// <summary>Small multiples: each chart in a cell of its own, each row as high as its highest chart.</summary>
-    public static string Render(ChartRow row)
+    public static string Render(Canvas canvas)
     {
         var svg = new SvgWriter();
-        double top = 0, width = 0;
-        foreach (var charts in row.Charts.Chunk(Math.Max(1, row.Columns)))
+        if (canvas.Charts is [var only]) return SvgWriter.Document(canvas.Width, canvas.Height, canvas.Description, Draw(only.Plot));
+        foreach (var (plot, x, y) in canvas.Charts) svg.Frame(x, y, plot.Chart.Width, plot.Height, Draw(plot));
+        return SvgWriter.Document(canvas.Width, canvas.Height, canvas.Description, svg.Elements);
+    }
+
+    static string Draw(Plot plot)
+    {
+        var svg = new SvgWriter();
+        var chart = plot.Chart;
+        if (Plot.IsPicture(chart)) HeatPainter.Picture(svg, plot);
+        else
         {
-            double left = 0, highest = 0;
-            foreach (var chart in charts)
-            {
-                var (elements, height) = Draw(chart);
-                svg.Frame(left, top, chart.Width, height, elements);
-                left += chart.Width;
-                highest = Math.Max(highest, height);
-            }
-            width = Math.Max(width, left);
-            top += highest;
+            Headings(svg, plot);
+            AxisPainter.Draw(svg, plot);
+            if (plot.IsEmpty) svg.Text((plot.Left + plot.Right) / 2, (plot.Top + plot.Bottom) / 2, "no data", Style.TextSize, Style.Muted, "middle");
+            else Inside(svg, plot);
+            LegendPainter.Draw(svg, plot);
+            foreach (var name in EndNames.Of(plot)) svg.Text(plot.Right + 6, name.Y + 4, name.Text, Style.TextSize, Style.TextColour(name.Series), bold: true);
+            ReferenceLabels(svg, plot);
+            foreach (var label in PointLabels.Of(plot)) svg.Text(label.X, label.Y, label.Text, Style.SmallSize, Style.TextColour(label.Series), halo: true);
+            foreach (var note in chart.Notes.Where(n => chart.X.Shows(n.X) && chart.Y.Shows(n.Y))) Note(svg, plot, note);
         }
-        return SvgWriter.Document(Math.Max(1, width), Math.Max(1, top), row.ToString(), svg.Elements);
+        for (var i = 0; i < plot.Caption.Count; i++) svg.Text(16, plot.FigureBottom + 10 + 18 * i, plot.Caption[i], Style.TextSize, Style.Muted);
+        return svg.Elements;
     }
 
-    static (string Elements, double Height) Draw(Chart chart)
+    // Everything that given limits may cut off.
+    static void Inside(SvgWriter svg, Plot plot)
     {
-        var svg = new SvgWriter();
-        var plot = Layout(chart);
-        Headings(svg, chart, plot);
-        AxisPainter.Draw(svg, chart, plot);
-        if (plot.IsEmpty) svg.Text((plot.Left + plot.Right) / 2, (plot.Top + plot.Bottom) / 2, "no data", Style.TextSize, Style.Muted, "middle");
-        if (chart.Bars.Length > 0) BarPainter.Draw(svg, chart, plot);
-        References(svg, chart, plot);
-        if (chart.Lines.Length > 0) LinePainter.Draw(svg, chart, plot);
-        foreach (var note in chart.Notes.Where(n => chart.X.Shows(n.X) && chart.Y.Shows(n.Y)))
-            svg.Text(plot.X.Map(note.X) + 6, plot.Y.Map(note.Y) - 6, note.Text, Style.SmallSize, Style.Muted);
-        var height = chart.Height + Caption(svg, chart);
-        return (svg.Elements, height);
+        var inside = new SvgWriter();
+        for (var s = 0; s < plot.Chart.Series.Length; s++)
+        {
+            switch (plot.Chart.Series[s])
+            {
+                case HeatSeries heat: HeatPainter.Draw(inside, plot, heat); break;
+                case ContourSeries contours: ContourPainter.Draw(inside, plot, contours); break;
+                case HistogramSeries histogram: BarPainter.Histogram(inside, plot, histogram, s); break;
+                case LineSeries { HasBand: true } line: LinePainter.Band(inside, plot, line, s); break;
+                default: break;
+            }
+        }
+        BarPainter.Draw(inside, plot);
+        foreach (var line in plot.Chart.References) Reference(inside, plot, line);
+        for (var s = 0; s < plot.Chart.Series.Length; s++)
+        {
+            if (plot.Chart.Series[s] is LineSeries line) LinePainter.Draw(inside, plot, line, s);
+            if (plot.Chart.Series[s] is PointSeries points) PointPainter.Draw(inside, plot, points, s);
+        }
+        const double marker = 6;                                                     // a marker on the edge stays whole
+        var above = plot.Chart.Series.Any(s => s is BarSeries) ? 16 : marker;
+        svg.Clip(plot.Left - marker, plot.Top - above, plot.Right - plot.Left + 2 * marker, plot.Bottom - plot.Top + above + marker, inside.Elements);
     }
 
-    static Plot Layout(Chart chart)
-    {
-        var bars = chart.Bars.Length > 0;
-        var ys = chart.Lines.SelectMany(Shown).Concat(chart.Bars.SelectMany(b => b.Values)).ToArray();
-        var y = Scale.For(chart.Y, ys.Concat(chart.References.Select(r => r.Value)), wantedTicks: Math.Clamp(chart.Height / 70, 2, 6), roundOut: true, fromZero: bars);
-        double widest = Numbers.Ticks(y.Ticks).Select(t => Style.TextWidth(t, Style.TextSize)).DefaultIfEmpty(0).Max();
-        double left = 16 + widest + 8, right = chart.Width - 20 - LinePainter.RoomForNames(chart);
-        double top = 16 + Title(chart).Count * 21 + (chart.Y.Label.Length > 0 ? 24 : 10) + BarPainter.LegendHeight(chart, chart.Width - left - 20);
-        double bottom = chart.Height - 30 - (chart.X.Label.Length > 0 ? 20 : 0) - BarPainter.ExtraLabelHeight(chart, right - left);
-        var x = Scale.For(chart.X, chart.Lines.SelectMany(l => l.X), wantedTicks: Math.Clamp((int)(right - left) / 80, 2, 10), roundOut: false, fromZero: false);
-        return new(left, right, top, Math.Max(top + 20, bottom), x.Between(left + 8, right - 8), y.Between(Math.Max(top + 20, bottom), top), !ys.Any(chart.Y.Shows));
-
-        IEnumerable<double> Shown(LineSeries line) => line.Y.Where((_, i) => chart.X.Shows(line.X[i]));
-    }
-
-    static List<string> Title(Chart chart) => TextLines.Wrap(chart.TitleText, Style.TitleSize, chart.Width - 30, most: 2);
-
-    static void Headings(SvgWriter svg, Chart chart, Plot plot)
+    static void Headings(SvgWriter svg, Plot plot)
     {
         var baseline = 28.0;
-        foreach (var line in Title(chart))
+        foreach (var line in plot.Title)
         {
             svg.Text(16, baseline, line, Style.TitleSize, Style.Ink, bold: true);
             baseline += 21;
         }
-        svg.Text(16, baseline, chart.Y.Label, Style.TextSize, Style.Muted);
-        svg.Text((plot.Left + plot.Right) / 2, chart.Height - 12, chart.X.Label, Style.TextSize, Style.Muted, "middle");
+        for (var i = 0; i < plot.YLabel.Count; i++) svg.Text(16, baseline + 18 * i, plot.YLabel[i], Style.TextSize, Style.Muted);
+        for (var i = 0; i < plot.XLabel.Count; i++)
+            svg.Text((plot.Left + plot.Right) / 2, plot.FigureBottom - 12 - 18 * (plot.XLabel.Count - 1 - i), plot.XLabel[i], Style.TextSize, Style.Muted, "middle");
     }
 
-    static void References(SvgWriter svg, Chart chart, Plot plot)
+    static void Reference(SvgWriter svg, Plot plot, ReferenceLine line)
     {
-        foreach (var line in chart.References.Where(l => chart.Y.Shows(l.Value)))
-        {
-            var y = plot.Y.Map(line.Value);
-            if (y < plot.Top - 1 || y > plot.Bottom + 1) continue;
-            svg.Line(plot.Left, y, plot.Right, y, Style.Muted, 1.25, line.Paper ? "6 4" : null);
-            svg.Text(plot.Right, y - 5, line.Label, Style.SmallSize, Style.Muted, "end");
-        }
+        if (!(line.Vertical ? plot.Chart.X : plot.Chart.Y).Shows(line.Value)) return;
+        var at = (line.Vertical ? plot.X : plot.Y).Map(line.Value);
+        if (line.Vertical && at >= plot.Left - 1 && at <= plot.Right + 1) svg.Line(at, plot.Top, at, plot.Bottom, Style.Muted, 1.25, line.Origin.Dash);
+        if (!line.Vertical && at >= plot.Top - 1 && at <= plot.Bottom + 1) svg.Line(plot.Left, at, plot.Right, at, Style.Muted, 1.25, line.Origin.Dash);
     }
 
-    static double Caption(SvgWriter svg, Chart chart)
+    // Over the drawing, above a line at its right end; beside the top of an upright one, on the side that has room.
+    static void ReferenceLabels(SvgWriter svg, Plot plot)
     {
-        var lines = TextLines.Wrap(chart.CaptionText, Style.TextSize, chart.Width - 32, most: 8);
-        for (var i = 0; i < lines.Count; i++) svg.Text(16, chart.Height + 10 + 18 * i, lines[i], Style.TextSize, Style.Muted);
-        return lines.Count > 0 ? 18 * lines.Count + 8 : 0;
+        if (plot.IsEmpty) return;
+        foreach (var label in ReferenceLabel.Of(plot)) svg.Text(label.X, label.Y, label.Text, Style.SmallSize, Style.Muted, label.Anchor, halo: true);
+    }
+
+    static void Note(SvgWriter svg, Plot plot, Note note)
+    {
+        double x = plot.X.Map(note.X), y = plot.Y.Map(note.Y);
+        var left = x + 6 + Style.TextWidth(note.Text, Style.SmallSize) > plot.Chart.Width - 4;
+        svg.Text(left ? x - 6 : x + 6, Math.Max(plot.Top + 10, y - 6), note.Text, Style.SmallSize, Style.Ink, left ? "end" : "start", halo: true);
     }
 }
-
-/// <summary>Where the plot lies in the drawing, and its scales.</summary>
-sealed record Plot(double Left, double Right, double Top, double Bottom, Scale X, Scale Y, bool IsEmpty);

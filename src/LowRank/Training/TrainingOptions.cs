@@ -48,7 +48,7 @@ public sealed record TrainingOptions
     /// <summary>Rules beside these options: what trains at a step, and how fast.</summary>
     public IReadOnlyList<TrainingPolicy> Policies { get; init; } = [];
 
-    /// <summary>Where progress is written: one line that renews itself in a terminal, a plain line now and then elsewhere; null: nowhere.</summary>
+    /// <summary>Where progress is written: one line that renews itself where it can, a plain line now and then elsewhere; null: nowhere.</summary>
     public TextWriter? Log { get; init; } = Console.Out;
 
     /// <summary>Seeds dropout.</summary>

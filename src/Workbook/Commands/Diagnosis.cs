@@ -38,6 +38,7 @@ internal static class Diagnosis
             await CudaAsync(libtorch.GetValueOrDefault("CUDA") == "yes", cancel),
             Data("WordNet", "WORDNET", "/usr/share/wordnet", "data.noun", "wordnet-base"),
             Data("Fashion-MNIST", "FASHION_MNIST", "/usr/share/datasets/fashion-mnist", "train-images-idx3-ubyte.gz", "dataset-fashion-mnist"),
+            PlotlyScript(),
             Model(root, "data/base", "./workbook pretrain"),
             Model(root, "data/tiny", "./workbook pretrain --size tiny"),
         ];
@@ -155,6 +156,10 @@ internal static class Diagnosis
             ? new Finding(FindingState.Good, name, folder)
             : new Finding(FindingState.Missing, name, $"nothing in {folder}", $"apt-get install {package}");
     }
+
+    private static Finding PlotlyScript() => Charts.Plotly.IsThere
+        ? new Finding(FindingState.Good, "plotly.js", "charts can be zoomed into")
+        : new Finding(FindingState.Optional, "plotly.js", "none; charts are static pictures", "apt-get install npm, then src/Charts/plotly.sh");
 
     private static Finding Model(string root, string folder, string command) =>
         File.Exists(Path.Combine(root, folder, "model.safetensors"))

@@ -18,6 +18,8 @@ internal sealed class SessionHost : IOutputSink
     /// <summary>Runs until the input ends. Returns only then; a cell that is still running is left behind.</summary>
     public static int Run()
     {
+        // Whoever shows a cell's text reads a carriage return as a terminal does: progress may renew its line.
+        Environment.SetEnvironmentVariable("CONSOLE_RENEWS_LINES", "1");
         using var input = new StreamReader(Console.OpenStandardInput(), new UTF8Encoding(false));
         Session? session = null;
         // A file descriptor can be captured only where there are file descriptors; elsewhere native text goes to the parent's log.

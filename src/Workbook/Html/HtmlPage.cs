@@ -1,4 +1,5 @@
-// An executed notebook as one self-contained HTML file: markdown, highlighted C#, outputs. It needs no network and no script.
+// An executed notebook as one self-contained HTML file: markdown, highlighted C#, outputs. It needs no network, and
+// shows everything without scripts too; where they run, charts can be zoomed into.
 
 using System.Net;
 using System.Reflection;
@@ -13,7 +14,7 @@ namespace Workbook.Html;
 public static class HtmlPage
 {
     /// <summary>From the best to show to the last resort.</summary>
-    private static readonly string[] Preference = [MimeBundle.Svg, MimeBundle.Html, MimeBundle.Markdown, "image/png", "image/jpeg", MimeBundle.Plain];
+    private static readonly string[] Preference = [MimeBundle.Html, MimeBundle.Svg, MimeBundle.Markdown, "image/png", "image/jpeg", MimeBundle.Plain];
 
     private static readonly string Style = ReadStyle();
 
@@ -88,12 +89,9 @@ public static class HtmlPage
         };
     }
 
-    /// <summary>Text as a terminal would leave it: a carriage return begins the line anew, colours are dropped.</summary>
-    private static string Terminal(string text)
-    {
-        var lines = text.Replace("\r\n", "\n").Split('\n').Select(line => line.Contains('\r') ? line.Split('\r', StringSplitOptions.RemoveEmptyEntries).LastOrDefault("") : line);
-        return WebUtility.HtmlEncode(System.Text.RegularExpressions.Regex.Replace(string.Join("\n", lines), @"\x1b\[[0-9;]*[A-Za-z]", ""));
-    }
+    /// <summary>Text as a terminal would leave it, without its colours.</summary>
+    private static string Terminal(string text) =>
+        WebUtility.HtmlEncode(System.Text.RegularExpressions.Regex.Replace(TerminalText.Settled(text), @"\x1b\[[0-9;]*[A-Za-z]", ""));
 
     private static string ReadStyle()
     {

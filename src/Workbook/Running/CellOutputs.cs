@@ -109,7 +109,7 @@ public sealed class CellOutputs : IOutputSink
     private void EndStream()
     {
         if (_stream is not null)
-            _cell.Outputs.Add(new JsonObject { ["output_type"] = "stream", ["name"] = _stream, ["text"] = _text.ToString() });
+            _cell.Outputs.Add(new JsonObject { ["output_type"] = "stream", ["name"] = _stream, ["text"] = TerminalText.Settled(_text.ToString()) });
         _stream = null;
         _text.Clear();
     }

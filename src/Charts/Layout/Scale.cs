@@ -16,7 +16,24 @@ sealed class Scale
     /// <summary>The value at the start of the axis, where bars stand.</summary>
     public double Start => log ? Math.Pow(10, low) : Math.Clamp(0, low, high);
 
+    /// <summary>The limits in the axis's own units: values, or their logarithms to base 10 on a logarithmic axis.</summary>
+    public (double Low, double High) Limits => (low, high);
+
+    /// <summary>The unit of an axis of <paramref name="count"/> categories, which stand at 0, 1, 2, …</summary>
+    public static Scale Categories(int count) => new(-0.5, Math.Max(1, count) - 0.5, 0, 1, false, []);
+
+    /// <summary>Exactly between two values, whatever their ticks.</summary>
+    public static Scale Exactly(Axis axis, IEnumerable<double> values, int wantedTicks)
+    {
+        var shown = values.Where(axis.Shows).ToArray();
+        return shown.Length == 0 ? For(axis, shown, wantedTicks, false, false)
+            : For(axis with { Min = axis.Min ?? shown.Min(), Max = axis.Max ?? shown.Max() }, shown, wantedTicks, roundOut: false, fromZero: false);
+    }
+
     public double Map(double value) => from + ((log ? Math.Log10(value) : value) - low) / (high - low) * (to - from);
+
+    /// <summary>What stands at a pixel, in the axis's own units (see <see cref="Limits"/>).</summary>
+    public double UnitAt(double pixel) => low + (pixel - from) / (to - from) * (high - low);
 
     /// <summary>The same scale between other pixels.</summary>
     public Scale Between(double start, double end) => new(low, high, start, end, log, Ticks);
