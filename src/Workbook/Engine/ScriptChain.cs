@@ -40,20 +40,28 @@ internal sealed class ScriptChain : IDisposable
     /// <summary>Compiles code that stands in <paramref name="path"/> (the name that its stack frames carry).</summary>
     public Compiled Compile(string code, string path)
     {
-        string folder = Path.GetDirectoryName(path)!;
-        var options = _options
-            .WithFilePath(path)
-            .WithMetadataResolver(ScriptMetadataResolver.Default.WithBaseDirectory(folder))
-            .WithSourceResolver(ScriptSourceResolver.Default.WithBaseDirectory(folder));
-        options = options.AddReferences(Dependencies(code, path, options));
+        var options = Options(code, path);
         var written = Continue(code, options);
-        var script = WithChecks(written, options, folder);
+        var script = WithChecks(written, options, Path.GetDirectoryName(path)!);
         var errors = Errors(script);
         if (!errors.IsEmpty && script != written)
             (script, errors) = (written, Errors(written)); // its author's places; and no check is worth a cell that does not compile
         if (errors.IsEmpty)
             _options = _options.WithReferences(options.MetadataReferences);
         return new Compiled(script, errors.IsEmpty && HasValue(script), errors);
+    }
+
+    /// <summary>What the compiler makes of code that may be broken, after what has run; nothing becomes part of the chain.</summary>
+    public Compilation Model(string code, string path) => Continue(code, Options(code, path)).GetCompilation();
+
+    private ScriptOptions Options(string code, string path)
+    {
+        string folder = Path.GetDirectoryName(path)!;
+        var options = _options
+            .WithFilePath(path)
+            .WithMetadataResolver(ScriptMetadataResolver.Default.WithBaseDirectory(folder))
+            .WithSourceResolver(ScriptSourceResolver.Default.WithBaseDirectory(folder));
+        return options.AddReferences(Dependencies(code, path, options));
     }
 
     private Script<object> Continue(string code, ScriptOptions options) => _state is null
