@@ -46,10 +46,19 @@ internal static class Completions
             && (position < trivia.FullSpan.End || trivia.IsKind(SyntaxKind.SingleLineCommentTrivia)))
             return true;
         var token = position > 0 ? root.FindToken(position - 1) : default;
-        bool inside = token.SpanStart < position && (position < token.Span.End || token.IsKind(SyntaxKind.NumericLiteralToken));
-        return inside && token.Kind() is SyntaxKind.StringLiteralToken or SyntaxKind.CharacterLiteralToken or SyntaxKind.NumericLiteralToken
-            or SyntaxKind.InterpolatedStringTextToken or SyntaxKind.SingleLineRawStringLiteralToken or SyntaxKind.MultiLineRawStringLiteralToken
-            or SyntaxKind.Utf8StringLiteralToken;
+        if (token.SpanStart >= position)
+            return false;
+        bool inside = position < token.Span.End || token.ContainsDiagnostics; // a string that is not closed goes on
+        return token.Kind() switch
+        {
+            SyntaxKind.NumericLiteralToken or SyntaxKind.InterpolatedStringTextToken => true,
+            SyntaxKind.InterpolatedStringStartToken or SyntaxKind.InterpolatedVerbatimStringStartToken => true,
+            SyntaxKind.InterpolatedSingleLineRawStringStartToken or SyntaxKind.InterpolatedMultiLineRawStringStartToken => true,
+            SyntaxKind.CloseBraceToken => token.Parent is InterpolationSyntax,
+            SyntaxKind.StringLiteralToken or SyntaxKind.Utf8StringLiteralToken or SyntaxKind.CharacterLiteralToken => inside,
+            SyntaxKind.SingleLineRawStringLiteralToken or SyntaxKind.MultiLineRawStringLiteralToken => inside,
+            _ => false,
+        };
     }
 
     private static IEnumerable<Completion> Candidates(CellModel cell, int start)
@@ -62,9 +71,14 @@ internal static class Completions
                 cell.Model.LookupNamespacesAndTypes(start).Select(Describe),
             _ when before.Parent is InitializerExpressionSyntax { RawKind: (int)SyntaxKind.ObjectInitializerExpression or (int)SyntaxKind.WithInitializerExpression } initializer =>
                 Settable(cell, initializer),
-            _ => NamedArguments(cell, before).Concat(cell.Model.LookupSymbols(start).Where(IsSpoken).Select(Describe)).Concat(Keywords),
+            _ when before.Parent is InitializerExpressionSyntax { RawKind: (int)SyntaxKind.CollectionInitializerExpression } begun => // it may become either
+                Settable(cell, begun).Concat(InScope(cell, start)),
+            _ => NamedArguments(cell, before).Concat(InScope(cell, start)),
         };
     }
+
+    private static IEnumerable<Completion> InScope(CellModel cell, int position) =>
+        cell.Model.LookupSymbols(position).Where(IsSpoken).Select(Describe).Concat(Keywords);
 
     /// <summary>The last token that ends at the place or before it.</summary>
     private static SyntaxToken Before(SyntaxNode root, int position)
@@ -122,7 +136,8 @@ internal static class Completions
             BaseObjectCreationExpressionSyntax creation => Created(cell, creation)?.InstanceConstructors ?? [],
             _ => [],
         };
-        return cell.Model.GetSymbolInfo(call).Symbol is IMethodSymbol chosen ? all.Where(method => method.Name == chosen.Name).Prepend(chosen).Distinct<IMethodSymbol>(SymbolEqualityComparer.Default) : all;
+        return cell.Model.GetSymbolInfo(call).Symbol is IMethodSymbol chosen
+            ? all.Prepend(chosen).Distinct<IMethodSymbol>(SymbolEqualityComparer.Default) : all;
     }
 
     private static INamedTypeSymbol? Created(CellModel cell, ExpressionSyntax creation) =>

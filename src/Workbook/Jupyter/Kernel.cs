@@ -36,6 +36,7 @@ internal sealed class Kernel : IDisposable
             _session.Dispose();
             throw;
         }
+        _sockets.Start();
         Publish(null, "status", new JsonObject { ["execution_state"] = "starting" });
     }
 

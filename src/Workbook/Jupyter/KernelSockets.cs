@@ -11,7 +11,7 @@ internal sealed class KernelSockets : IDisposable
 {
     private const string WakeAddress = "inproc://wake";
     private const int LingerMilliseconds = 1000;
-    private const long LargestFrame = 256L << 20; // a notebook's cell is text; its pasted pictures too
+    private const long LargestFrame = 64L << 20; // a cell is text, its pasted pictures too
     private static readonly List<byte[]> Token = [[]];
 
     private readonly ZmqContext _context = new();
@@ -23,7 +23,7 @@ internal sealed class KernelSockets : IDisposable
     private readonly Thread _thread, _heartbeat;
     private volatile bool _closing;
 
-    /// <summary>Binds every socket; messages are given to <paramref name="received"/> on the sockets' thread, control before shell.
+    /// <summary>Binds every socket; from <see cref="Start"/> on, messages are given to <paramref name="received"/> on the sockets' thread, control before shell.
     /// On the channel IoPub that is what a subscriber asks for: a byte that says whether it comes or goes, and its topic.</summary>
     /// <exception cref="ZmqException">A port is in use.</exception>
     public KernelSockets(ConnectionFile connection, Action<Channel, List<byte[]>> received)
@@ -55,6 +55,11 @@ internal sealed class KernelSockets : IDisposable
         }
         _thread = new Thread(Work) { Name = "jupyter sockets", IsBackground = true };
         _heartbeat = new Thread(() => Beat(_sockets[Channel.Heartbeat])) { Name = "jupyter heartbeat", IsBackground = true };
+    }
+
+    /// <summary>Begins to receive and send.</summary>
+    public void Start()
+    {
         _thread.Start();
         _heartbeat.Start();
     }

@@ -69,7 +69,7 @@ internal sealed class Wire(byte[] key)
         }
         try
         {
-            if (JsonNode.Parse(parts[0]) is JsonObject header && JsonNode.Parse(parts[3]) is JsonObject content
+            if (Parse(parts[0]) is JsonObject header && Parse(parts[3]) is JsonObject content
                 && header["msg_type"] is JsonValue type && type.TryGetValue(out string? _))
             {
                 fault = null;
@@ -77,12 +77,14 @@ internal sealed class Wire(byte[] key)
             }
             fault = "malformed: header and content must be objects, and the header needs a msg_type";
         }
-        catch (Exception error) when (error is JsonException or ArgumentException) // ArgumentException: a name stands twice
+        catch (JsonException error)
         {
             fault = $"malformed: {error.Message}";
         }
         return null;
     }
+
+    private static JsonNode? Parse(byte[] json) => JsonNode.Parse(json, documentOptions: new() { AllowDuplicateProperties = false });
 
     private bool IsSigned(byte[] signature, byte[][] parts)
     {

@@ -68,15 +68,10 @@ internal sealed unsafe class ZmqSocket : IDisposable
     public bool VerboseSubscriptions { set => Set(40, value ? 1 : 0); }
 
     /// <summary>What a subscriber wants to hear; empty for everything.</summary>
-    public string Subscription
-    {
-        set
-        {
-            byte[] topic = System.Text.Encoding.UTF8.GetBytes(value);
-            fixed (byte* bytes = topic)
-                Check(Zmq.zmq_setsockopt(Handle, 6, bytes, (nuint)topic.Length), "SUBSCRIBE");
-        }
-    }
+    public string Subscription { set => Set(6, System.Text.Encoding.UTF8.GetBytes(value)); }
+
+    /// <summary>The name under which a router knows this socket; unique among its peers, and not beginning with 0.</summary>
+    public byte[] Identity { set => Set(5, value); }
 
     public void Bind(string address) => Check(Zmq.zmq_bind(Handle, address), address);
 
@@ -140,6 +135,12 @@ internal sealed unsafe class ZmqSocket : IDisposable
     }
 
     private void Set(int option, int value) => Check(Zmq.zmq_setsockopt(Handle, option, &value, sizeof(int)), $"option {option}");
+
+    private void Set(int option, byte[] value)
+    {
+        fixed (byte* bytes = value)
+            Check(Zmq.zmq_setsockopt(Handle, option, bytes, (nuint)value.Length), $"option {option}");
+    }
 
     private static void Check(int code, string what)
     {
