@@ -62,8 +62,8 @@ internal static class KernelSpec
         return true;
     }
 
-    /// <summary>What a kernel's folder starts.</summary>
-    private static string? Entry(string folder)
+    /// <summary>What a kernel's folder starts; null when it has no kernel.</summary>
+    public static string? Entry(string folder)
     {
         try
         {

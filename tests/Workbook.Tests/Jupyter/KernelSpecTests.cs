@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Workbook.Commands;
 using Workbook.Engine;
 using Workbook.Jupyter;
 using Workbook.Running;
@@ -38,7 +39,10 @@ public sealed class KernelSpecTests : IDisposable
     public void AnotherKernelOfThisNameIsReplacedAndSaidButNotRemoved()
     {
         string folder = Path.Combine(_folder, KernelSpec.Name);
+        Assert.Equal("./workbook kernel install", Diagnosis.JupyterKernel("/a/workbook", folder).Remedy);
         Assert.Null(KernelSpec.Install(folder, "/a/workbook", null));
+        Assert.Equal(FindingState.Good, Diagnosis.JupyterKernel("/a/workbook", folder).State);
+        Assert.Contains("/a/workbook", Diagnosis.JupyterKernel("/b/workbook", folder).Found);
         Assert.Equal("/a/workbook", KernelSpec.Install(folder, "/b/workbook", null));
         Assert.Contains("/b/workbook", Assert.Throws<InvalidOperationException>(() => KernelSpec.Uninstall(folder, "/a/workbook")).Message);
         Assert.True(KernelSpec.Uninstall(folder, "/b/workbook"));
