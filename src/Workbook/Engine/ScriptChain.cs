@@ -40,7 +40,7 @@ internal sealed class ScriptChain : IDisposable
     /// <summary>Compiles code that stands in <paramref name="path"/> (the name that its stack frames carry).</summary>
     public Compiled Compile(string code, string path)
     {
-        var options = Options(code, path);
+        var options = OptionsFor(code, path);
         var written = Continue(code, options);
         var script = WithChecks(written, options, Path.GetDirectoryName(path)!);
         var errors = Errors(script);
@@ -52,9 +52,9 @@ internal sealed class ScriptChain : IDisposable
     }
 
     /// <summary>What the compiler makes of code that may be broken, after what has run; nothing becomes part of the chain.</summary>
-    public Compilation Model(string code, string path) => Continue(code, Options(code, path)).GetCompilation();
+    public Compilation Model(string code, string path) => Continue(code, OptionsFor(code, path)).GetCompilation();
 
-    private ScriptOptions Options(string code, string path)
+    private ScriptOptions OptionsFor(string code, string path)
     {
         string folder = Path.GetDirectoryName(path)!;
         var options = _options
