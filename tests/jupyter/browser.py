@@ -93,8 +93,11 @@ async def drive(debugger, url, screenshot):
 def main():
     screenshot = sys.argv[1]
     folder = pathlib.Path(tempfile.mkdtemp(prefix="workbook-browser-"))
-    notebooks = ROOT / "notebooks"
-    copy = notebooks / "browser-test.ipynb"  # beside the lessons, whose paths are relative
+    notebooks = folder / "notebooks"
+    notebooks.mkdir()
+    for shared in ["artifacts", "data"]:  # a lesson's paths are relative to its folder
+        (folder / shared).symlink_to(ROOT / shared)
+    copy = notebooks / "browser-test.ipynb"
     children = []
     try:
         if len(sys.argv) > 2:
@@ -126,8 +129,6 @@ def main():
         for child in children:
             os.killpg(child.pid, signal.SIGTERM)
             child.wait()
-        copy.unlink(missing_ok=True)
-        shutil.rmtree(notebooks / ".ipynb_checkpoints", ignore_errors=True)
         shutil.rmtree(folder, ignore_errors=True)
 
 

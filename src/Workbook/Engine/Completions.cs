@@ -69,10 +69,11 @@ internal static class Completions
             SyntaxKind.DotToken => Members(cell, before, start),
             _ when before.Parent is UsingDirectiveSyntax || before.Parent?.Parent is UsingDirectiveSyntax =>
                 cell.Model.LookupNamespacesAndTypes(start).Select(Describe),
-            _ when before.Parent is InitializerExpressionSyntax { RawKind: (int)SyntaxKind.ObjectInitializerExpression or (int)SyntaxKind.WithInitializerExpression } initializer =>
-                Settable(cell, initializer),
-            _ when before.Parent is InitializerExpressionSyntax { RawKind: (int)SyntaxKind.CollectionInitializerExpression } begun => // it may become either
-                Settable(cell, begun).Concat(InScope(cell, start)),
+            _ when before.Parent is InitializerExpressionSyntax initializer => initializer.Kind() switch
+            {
+                SyntaxKind.ObjectInitializerExpression or SyntaxKind.WithInitializerExpression => Settable(cell, initializer),
+                _ => Settable(cell, initializer).Concat(InScope(cell, start)), // `{ Na` is parsed as a collection's, and may become an object's
+            },
             _ => NamedArguments(cell, before).Concat(InScope(cell, start)),
         };
     }
@@ -119,7 +120,7 @@ internal static class Completions
     /// <summary>"rank:" for the parameters of the method that is being called, at the beginning of an argument.</summary>
     private static IEnumerable<Completion> NamedArguments(CellModel cell, SyntaxToken before)
     {
-        if (before.Parent is not BaseArgumentListSyntax { Parent: { } call } arguments || !(before.IsKind(SyntaxKind.OpenParenToken) || before.IsKind(SyntaxKind.CommaToken)))
+        if (before.Parent is not BaseArgumentListSyntax { Parent: { } call } arguments || before.Kind() is not (SyntaxKind.OpenParenToken or SyntaxKind.CommaToken))
             return [];
         var given = arguments.Arguments.Select(argument => argument.NameColon?.Name.Identifier.ValueText).ToHashSet();
         return Called(cell, call).SelectMany(method => method.Parameters).Where(parameter => !given.Contains(parameter.Name))

@@ -14,7 +14,10 @@ public sealed class SessionProcess : INotebookSession
     private const int ErrorLines = 200;
     private static readonly string[] LastWords = ["Stack overflow", "Unhandled exception", "Fatal error", "Process terminated", "Out of memory", "terminate called"];
     private static readonly string[] OwnFrames = // below the cell's, of no use to its author
-        ["at Microsoft.CodeAnalysis.Scripting.", "at Workbook.Engine.", "at System.Runtime.CompilerServices.Async", "at System.Runtime.ControlledExecution.", "at System.Threading.Thread.StartCallback"];
+    [
+        "at Microsoft.CodeAnalysis.Scripting.", "at Workbook.Engine.", "at System.Runtime.CompilerServices.Async",
+        "at System.Runtime.ControlledExecution.", "at System.Threading.Thread.StartCallback",
+    ];
 
     private readonly Process _process;
     private readonly Lock _asking = new();
@@ -142,13 +145,33 @@ public sealed class SessionProcess : INotebookSession
 
     private async Task ReadEventsAsync()
     {
+        Exception? fault = null; // of the sink: it belongs to whoever waits for the cell
         while (await _process.StandardOutput.ReadLineAsync() is { } line)
         {
             var message = JsonSerializer.Deserialize(line, SessionJson.Default.SessionEvent)!;
-            if (message.Kind == SessionEvent.Input)
-                _ = AnswerInputAsync(message);
-            else if (_output is null || !message.Replay(_output))
-                _answer.TrySetResult(message);
+            switch (message.Kind)
+            {
+                case SessionEvent.Done when fault is not null:
+                    _answer.TrySetException(fault);
+                    fault = null;
+                    break;
+                case SessionEvent.Done or SessionEvent.Ready:
+                    _answer.TrySetResult(message);
+                    break;
+                case SessionEvent.Input:
+                    _ = AnswerInputAsync(message);
+                    break;
+                default:
+                    try
+                    {
+                        message.Replay(_output);
+                    }
+                    catch (Exception error)
+                    {
+                        fault ??= error;
+                    }
+                    break;
+            }
         }
         await _process.WaitForExitAsync();
         lock (_asking)

@@ -22,16 +22,15 @@ internal sealed record SessionEvent(
 {
     public const string Stdout = "stdout", Stderr = "stderr", Display = "display", Update = "update", Value = "value", Done = "done", Ready = "ready", Input = "input";
 
-    /// <summary>Gives the event to a sink; false for what no sink gets: an answer, or a question.</summary>
-    public bool Replay(IOutputSink sink)
+    /// <summary>Gives an output to the sink, if there is one.</summary>
+    public void Replay(IOutputSink? sink)
     {
         switch (Kind)
         {
-            case Stdout or Stderr: sink.Stream(Kind, Text!); return true;
-            case Display: sink.Display(Data!, Text!); return true;
-            case Update: sink.Update(Data!, Text!); return true;
-            case Value: sink.Result(Data!); return true;
-            default: return false;
+            case Stdout or Stderr: sink?.Stream(Kind, Text!); break;
+            case Display: sink?.Display(Data!, Text!); break;
+            case Update: sink?.Update(Data!, Text!); break;
+            case Value: sink?.Result(Data!); break;
         }
     }
 }

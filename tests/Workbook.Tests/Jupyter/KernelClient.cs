@@ -150,7 +150,8 @@ public sealed class KernelProcess : IDisposable
     internal KernelProcess(string[] arguments, string? launcher = null)
     {
         string file = WriteConnection(Folder, Connection);
-        string[] command = [DotnetHost.Path, DotnetHost.WorkbookAssembly, "kernel", "run", file, .. arguments];
+        string[] command = // a shell's background jobs, this test perhaps among them, have SIGINT ignored
+            ["env", "--default-signal=INT", DotnetHost.Path, DotnetHost.WorkbookAssembly, "kernel", "run", file, .. arguments];
         if (launcher is not null) command = ["bash", "-c", launcher, "bash", .. command];
         var start = new ProcessStartInfo(command[0], command[1..]) { WorkingDirectory = Folder, RedirectStandardError = true };
         start.Environment["JPY_PARENT_PID"] = Environment.ProcessId.ToString();
