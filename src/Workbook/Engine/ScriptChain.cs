@@ -64,9 +64,11 @@ internal sealed class ScriptChain : IDisposable
         return options.AddReferences(Dependencies(code, path, options));
     }
 
+    /// <summary>A submission has the imports and references of those before it. Given again, every cell would repeat all of them: its
+    /// compilation grew with the number of cells, 5 MB each after a thousand.</summary>
     private Script<object> Continue(string code, ScriptOptions options) => _state is null
         ? CSharpScript.Create<object>(code, options, assemblyLoader: _loader)
-        : _state.Script.ContinueWith<object>(code, options);
+        : _state.Script.ContinueWith<object>(code, options.WithImports([]).WithReferences(options.MetadataReferences.Except(Options.MetadataReferences)));
 
     private Script<object> WithChecks(Script<object> written, ScriptOptions options, string folder)
     {
