@@ -1,6 +1,6 @@
 """The kernel as Jupyter's own clients see it: jupyter_client, nbclient and, where it is installed, nbconvert.
 
-Run by the suite with Debian's Python; by hand: KERNEL="./workbook" /usr/bin/python3 tests/jupyter/clients.py
+Run by the suite with Debian's Python; by hand: KERNEL="$PWD/workbook" /usr/bin/python3 tests/jupyter/clients.py
 KERNEL is the command that starts the project (one argument a line of the variable).
 """
 import json
