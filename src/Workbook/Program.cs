@@ -21,5 +21,6 @@ var root = new RootCommand("A workbook that teaches low-rank adaptation by doing
     SweepCommand.Create(),
     ConvertCommand.Create(),
     ExportCommand.Create(),
+    KernelCommand.Create(),
 };
 return await root.Parse(args).InvokeAsync();

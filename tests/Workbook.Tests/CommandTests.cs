@@ -195,6 +195,26 @@ public sealed class CommandTests : IDisposable
     }
 
     [Fact]
+    public async Task ASinkThatThrowsFailsItsCellAndNoOther()
+    {
+        using var session = await SessionProcess.StartAsync(_folder);
+        string path = Path.Combine(_folder, "a.ipynb");
+        var failing = session.ExecuteAsync(new CellCode("1", path, 1), new FullSink(), TestContext.Current.CancellationToken);
+        await Assert.ThrowsAsync<IOException>(() => failing.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken));
+        var output = new Recorder();
+        await session.ExecuteAsync(new CellCode("2", path, 2), output, TestContext.Current.CancellationToken);
+        Assert.Equal("value:2", output.Text);
+    }
+
+    sealed class FullSink : IOutputSink
+    {
+        public void Stream(string name, string text) => throw new IOException("full");
+        public void Display(Formatting.MimeBundle data, string id) => throw new IOException("full");
+        public void Update(Formatting.MimeBundle data, string id) => throw new IOException("full");
+        public void Result(Formatting.MimeBundle data) => throw new IOException("full");
+    }
+
+    [Fact]
     public void ASuitesReportIsRead()
     {
         string report = Path.Combine(_folder, "report.xml");

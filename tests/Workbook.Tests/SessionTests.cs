@@ -175,6 +175,19 @@ public sealed class SessionTests : IDisposable
     [Fact]
     public async Task ReadingTheConsoleGivesNothing() => Assert.Equal("value:null", await _bench.Show("Console.ReadLine()"));
 
+    /// <summary>Roslyn keeps a submission's compilation and assembly, some 60 KB; nothing in it may grow with the number of cells before it.</summary>
+    [Fact]
+    public async Task ACellCostsTheSameMemoryHoweverManyCameBefore()
+    {
+        const int cells = 60;
+        for (int i = 0; i < 2 * cells; i++)
+            await _bench.Show($"{i} + 1");
+        long before = GC.GetTotalMemory(forceFullCollection: true);
+        for (int i = 0; i < cells; i++)
+            await _bench.Show($"{i} + 1");
+        Assert.InRange((GC.GetTotalMemory(forceFullCollection: true) - before) / (double)cells, 0, 200_000);
+    }
+
     [Fact]
     public void AProcessHasOneSession() => Assert.Throws<InvalidOperationException>(() => new Session());
 }

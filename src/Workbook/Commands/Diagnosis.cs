@@ -3,6 +3,7 @@
 using System.Globalization;
 using TorchSharp;
 using Workbook.Engine;
+using Workbook.Jupyter;
 using Workbook.Running;
 
 namespace Workbook.Commands;
@@ -41,6 +42,7 @@ internal static class Diagnosis
             PlotlyScript(),
             Model(root, "data/base", "./workbook pretrain"),
             Model(root, "data/tiny", "./workbook pretrain --size tiny"),
+            JupyterKernel(Path.Combine(root, "workbook"), KernelSpec.Folder(prefix: null)),
         ];
     }
 
@@ -165,4 +167,12 @@ internal static class Diagnosis
         File.Exists(Path.Combine(root, folder, "model.safetensors"))
             ? new Finding(FindingState.Good, folder, $"{new FileInfo(Path.Combine(root, folder, "model.safetensors")).Length / 1e6:F1} MB")
             : new Finding(FindingState.Missing, folder, "no model", command);
+
+    /// <summary>Whether notebooks open in Jupyter and VS Code with this checkout's kernel.</summary>
+    internal static Finding JupyterKernel(string entry, string folder) => KernelSpec.Entry(folder) switch
+    {
+        null => new Finding(FindingState.Optional, "Jupyter kernel", "not registered; needed by Jupyter and VS Code only", "./workbook kernel install"),
+        var found when found == entry => new Finding(FindingState.Good, "Jupyter kernel", folder),
+        var other => new Finding(FindingState.Optional, "Jupyter kernel", $"{folder} starts {other}", "./workbook kernel install"),
+    };
 }

@@ -13,7 +13,7 @@ namespace Workbook.Commands;
 internal static class TestCommand
 {
     private static readonly TimeSpan SuiteLimit = TimeSpan.FromMinutes(30);
-    private static readonly TimeSpan NvrtcLimit = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan SetUpLimit = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan NotebookLimit = TimeSpan.FromMinutes(10);
 
     public static Command Create()
@@ -38,7 +38,8 @@ internal static class TestCommand
             output.WriteLine(log.Trim());
             return Close(output, [new SuiteResult("build", 0, 1, 0, [], TimeSpan.Zero)]);
         }
-        await FetchNvrtcAsync(root, output, cancel);
+        await SetUpAsync(root, "tests/nvrtc.sh", output, cancel);
+        await SetUpAsync(root, "tests/jupyter/clients.sh", output, cancel);
         foreach (string assembly in TestAssemblies(root))
             Add(await TestSuite.RunAsync(assembly, filter, SuiteLimit, cancel));
         if (notebooks && Directory.Exists(Path.Combine(root, "notebooks")))
@@ -63,13 +64,14 @@ internal static class TestCommand
         }
     }
 
-    /// <summary>The compiler of the CUDA kernels, which their tests need; where it can't be had, one line says why and those tests are skipped.</summary>
-    private static async Task FetchNvrtcAsync(string root, TextWriter output, CancellationToken cancel)
+    /// <summary>Fetches what some tests need: the compiler of the CUDA kernels, Jupyter's clients. Where it can't be had, one line says why
+    /// and those tests are skipped.</summary>
+    private static async Task SetUpAsync(string root, string script, TextWriter output, CancellationToken cancel)
     {
-        string script = Path.Combine(root, "tests", "nvrtc.sh");
-        if (!OperatingSystem.IsLinux() || !File.Exists(script))
+        string path = Path.Combine(root, script);
+        if (!OperatingSystem.IsLinux() || !File.Exists(path))
             return;
-        var (code, log) = await ChildProcess.RunAsync("bash", [script], root, NvrtcLimit, cancel);
+        var (code, log) = await ChildProcess.RunAsync("bash", [path], root, SetUpLimit, cancel);
         if (code != 0)
             output.WriteLine(log.Trim());
     }

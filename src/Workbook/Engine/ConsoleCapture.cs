@@ -1,4 +1,5 @@
-// Console.Out and Console.Error as streams of the running cell, one event a call, so that text and displays stay in order.
+// Console.Out and Console.Error as streams of the running cell, one event a call, so that text and displays stay in order;
+// Console.In as lines that whoever runs the cell is asked for.
 
 using System.Text;
 
@@ -11,11 +12,12 @@ internal sealed class ConsoleCapture : IDisposable
     private readonly TextWriter _error = Console.Error;
     private readonly TextReader _in = Console.In;
 
-    public ConsoleCapture(Action<string, string> stream)
+    /// <summary><paramref name="readLine"/> gives the next line of input, null when there is none.</summary>
+    public ConsoleCapture(Action<string, string> stream, Func<string?> readLine)
     {
         Console.SetOut(new StreamWriter(text => stream("stdout", text)));
         Console.SetError(new StreamWriter(text => stream("stderr", text)));
-        Console.SetIn(TextReader.Null); // no one can answer; ReadLine returns null at once
+        Console.SetIn(new LineReader(readLine));
     }
 
     public void Dispose()
@@ -40,5 +42,34 @@ internal sealed class ConsoleCapture : IDisposable
         public override void WriteLine() => write("\n");
         public override void WriteLine(string? value) => write(value + "\n");
         public override void WriteLine(ReadOnlySpan<char> buffer) => write(buffer.ToString() + "\n");
+    }
+
+    private sealed class LineReader(Func<string?> readLine) : TextReader
+    {
+        private string _rest = ""; // of the line that Read took a character of, with its end
+
+        public override int Peek() => _rest.Length > 0 ? _rest[0] : -1;
+
+        public override int Read()
+        {
+            if (_rest.Length == 0)
+            {
+                if (readLine() is not { } line)
+                    return -1;
+                _rest = line + "\n";
+            }
+            char first = _rest[0];
+            _rest = _rest[1..];
+            return first;
+        }
+
+        public override string? ReadLine()
+        {
+            if (_rest.Length == 0)
+                return readLine();
+            string line = _rest[..^1];
+            _rest = "";
+            return line;
+        }
     }
 }

@@ -19,6 +19,9 @@ public interface IOutputSink
 
     /// <summary>The value of the cell's trailing expression.</summary>
     void Result(MimeBundle data);
+
+    /// <summary>The cell wants a line of input (<paramref name="hidden"/>: a password); null when no one can answer.</summary>
+    Task<string?> ReadLineAsync(string prompt, bool hidden) => Task.FromResult<string?>(null);
 }
 
 /// <summary>The text to execute. <paramref name="Path"/> is the notebook or script that it stands in: relative <c>#r</c>,
@@ -61,9 +64,30 @@ public sealed record CellError(CellErrorKind Kind, string Message, string Detail
 /// <summary>How a cell ended; <paramref name="Error"/> is null when all went well.</summary>
 public sealed record CellResult(CellError? Error, TimeSpan Elapsed);
 
-/// <summary>Something that executes cells one after another and keeps their state.</summary>
+/// <summary>A place in a cell's text, in UTF-16 units from 0. <paramref name="Path"/> is as in <see cref="CellCode"/>.</summary>
+public sealed record CodePosition(string Source, int Position, string Path);
+
+/// <summary>What can stand at a place: <paramref name="Kind"/> is "method", "local", "keyword" …, <paramref name="Detail"/> its declaration.</summary>
+public sealed record Completion(string Text, string Kind, string? Detail = null);
+
+/// <summary>The completions that may replace the text from <paramref name="Start"/> to <paramref name="End"/>.</summary>
+public sealed record CompletionList(int Start, int End, IReadOnlyList<Completion> Items);
+
+/// <summary>Whether a cell can be executed as it stands: "complete", "incomplete" (with the next line's indent) or "invalid".</summary>
+public sealed record Completeness(string Status, string Indent = "");
+
+/// <summary>Something that executes cells one after another and keeps their state. One request runs at a time.</summary>
 public interface INotebookSession : IDisposable
 {
     /// <summary>Executes a cell. Cancelling interrupts it: the result is then an <see cref="CellErrorKind.Interrupted"/> error.</summary>
     Task<CellResult> ExecuteAsync(CellCode cell, IOutputSink output, CancellationToken interrupt = default);
+
+    /// <summary>What can be written at a place; without items where nothing is known.</summary>
+    Task<CompletionList> CompleteAsync(CodePosition at);
+
+    /// <summary>The declaration and documentation of what stands at a place, null where nothing is known.</summary>
+    Task<MimeBundle?> InspectAsync(CodePosition at);
+
+    /// <summary>Whether more lines are expected.</summary>
+    Task<Completeness> IsCompleteAsync(string source);
 }

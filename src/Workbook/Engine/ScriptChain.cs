@@ -40,14 +40,9 @@ internal sealed class ScriptChain : IDisposable
     /// <summary>Compiles code that stands in <paramref name="path"/> (the name that its stack frames carry).</summary>
     public Compiled Compile(string code, string path)
     {
-        string folder = Path.GetDirectoryName(path)!;
-        var options = _options
-            .WithFilePath(path)
-            .WithMetadataResolver(ScriptMetadataResolver.Default.WithBaseDirectory(folder))
-            .WithSourceResolver(ScriptSourceResolver.Default.WithBaseDirectory(folder));
-        options = options.AddReferences(Dependencies(code, path, options));
+        var options = OptionsFor(code, path);
         var written = Continue(code, options);
-        var script = WithChecks(written, options, folder);
+        var script = WithChecks(written, options, Path.GetDirectoryName(path)!);
         var errors = Errors(script);
         if (!errors.IsEmpty && script != written)
             (script, errors) = (written, Errors(written)); // its author's places; and no check is worth a cell that does not compile
@@ -56,9 +51,24 @@ internal sealed class ScriptChain : IDisposable
         return new Compiled(script, errors.IsEmpty && HasValue(script), errors);
     }
 
+    /// <summary>What the compiler makes of code that may be broken, after what has run; nothing becomes part of the chain.</summary>
+    public Compilation Model(string code, string path) => Continue(code, OptionsFor(code, path)).GetCompilation();
+
+    private ScriptOptions OptionsFor(string code, string path)
+    {
+        string folder = Path.GetDirectoryName(path)!;
+        var options = _options
+            .WithFilePath(path)
+            .WithMetadataResolver(ScriptMetadataResolver.Default.WithBaseDirectory(folder))
+            .WithSourceResolver(ScriptSourceResolver.Default.WithBaseDirectory(folder));
+        return options.AddReferences(Dependencies(code, path, options));
+    }
+
+    /// <summary>A submission has the imports and references of those before it. Given again, every cell would repeat all of them: its
+    /// compilation grew with the number of cells, 5 MB each after a thousand.</summary>
     private Script<object> Continue(string code, ScriptOptions options) => _state is null
         ? CSharpScript.Create<object>(code, options, assemblyLoader: _loader)
-        : _state.Script.ContinueWith<object>(code, options);
+        : _state.Script.ContinueWith<object>(code, options.WithImports([]).WithReferences(options.MetadataReferences.Except(Options.MetadataReferences)));
 
     private Script<object> WithChecks(Script<object> written, ScriptOptions options, string folder)
     {

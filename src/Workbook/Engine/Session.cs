@@ -31,7 +31,7 @@ public sealed class Session : INotebookSession
         if (Interlocked.CompareExchange(ref s_current, this, null) is not null)
             throw new InvalidOperationException("this process already runs a notebook session; dispose it first");
         _flushNative = flushNative ?? (() => { });
-        _console = new ConsoleCapture((name, text) => _output?.Stream(name, text));
+        _console = new ConsoleCapture((name, text) => _output?.Stream(name, text), () => ReadLineAsync("", hidden: false).GetAwaiter().GetResult());
         _thread = StartThread();
     }
 
@@ -40,15 +40,32 @@ public sealed class Session : INotebookSession
     internal static Session Current => s_current ?? throw new InvalidOperationException("display needs a notebook session");
 
     /// <inheritdoc/>
-    public Task<CellResult> ExecuteAsync(CellCode cell, IOutputSink output, CancellationToken interrupt = default)
+    public Task<CellResult> ExecuteAsync(CellCode cell, IOutputSink output, CancellationToken interrupt = default) => Enqueue(() =>
     {
-        var done = new TaskCompletionSource<CellResult>(TaskCreationOptions.RunContinuationsAsynchronously);
+        _output = output;
+        return Execute(cell, interrupt);
+    });
+
+    /// <inheritdoc/>
+    public Task<CompletionList> CompleteAsync(CodePosition at) => Enqueue(() => Completions.At(Chain, at));
+
+    /// <inheritdoc/>
+    public Task<MimeBundle?> InspectAsync(CodePosition at) => Enqueue(() => Inspection.At(Chain, at));
+
+    /// <inheritdoc/>
+    public Task<Completeness> IsCompleteAsync(string source) => Enqueue(() => CellCompleteness.Of(source));
+
+    private ScriptChain Chain => _chain ??= new ScriptChain();
+
+    /// <summary>Runs the work on the session's thread, after what was asked for before.</summary>
+    private Task<T> Enqueue<T>(Func<T> work)
+    {
+        var done = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
         _work.Add(() =>
         {
             try
             {
-                _output = output;
-                done.SetResult(Execute(cell, interrupt));
+                done.SetResult(work());
             }
             catch (Exception error) // a fault of the engine itself belongs to whoever waits
             {
@@ -61,7 +78,7 @@ public sealed class Session : INotebookSession
     /// <summary>Compiles a small cell so that the first real one finds the compiler warm.</summary>
     public void WarmUp(Action ready) => _work.Add(() =>
     {
-        (_chain ??= new ScriptChain()).Compile("Console.Out", Path.GetFullPath("warm-up"));
+        Chain.Compile("Console.Out", Path.GetFullPath("warm-up"));
         ready();
     });
 
@@ -75,6 +92,9 @@ public sealed class Session : INotebookSession
         _output?.Display(Formatter.Format(value, mimeTypes), id);
         return new DisplayedValue(this, id, mimeTypes);
     }
+
+    /// <summary>A line that whoever watches the cell types; null when no one does.</summary>
+    internal Task<string?> ReadLineAsync(string prompt, bool hidden) => _output?.ReadLineAsync(prompt, hidden) ?? Task.FromResult<string?>(null);
 
     internal void Replace(string id, object? value, string[] mimeTypes) => _output?.Update(Formatter.Format(value, mimeTypes), id);
 
@@ -161,9 +181,9 @@ public sealed class Session : INotebookSession
 
     private CellError? RunCode(string code, string file, CellRun run)
     {
-        _chain ??= new ScriptChain();
+        var chain = Chain;
         _files.Add(file);
-        var compiled = _chain.Compile(code, file);
+        var compiled = chain.Compile(code, file);
         if (!compiled.Errors.IsEmpty)
             return ErrorReport.Compilation(compiled.Errors, file, code);
         _files.UnionWith(compiled.Script.GetCompilation().SyntaxTrees.Select(tree => tree.FilePath)); // what it loaded
@@ -180,7 +200,7 @@ public sealed class Session : INotebookSession
             {
                 try
                 {
-                    state = PumpingContext.Run(() => _chain.Run(compiled), run.Interrupt).GetAwaiter().GetResult();
+                    state = PumpingContext.Run(() => chain.Run(compiled), run.Interrupt).GetAwaiter().GetResult();
                     if (compiled.HasValue && state.Exception is null)
                         value = Formatter.Format(state.ReturnValue);
                 }
@@ -196,7 +216,7 @@ public sealed class Session : INotebookSession
             thrown = error;
         }
         if (state is not null)
-            _chain.Accept(state); // also of a cell that was interrupted: what it had assigned stays
+            chain.Accept(state); // also of a cell that was interrupted: what it had assigned stays
         if ((thrown ?? state?.Exception) is { } exception)
             return run.Interrupt.IsCancellationRequested ? Interrupted() : ErrorReport.Runtime(exception, file, code, _files.Contains);
         _flushNative();

@@ -4,7 +4,7 @@
 using System.Diagnostics;
 using System.Text;
 using System.Text.Json;
-using System.Threading.Channels;
+using Workbook.Formatting;
 
 namespace Workbook.Engine;
 
@@ -13,18 +13,27 @@ public sealed class SessionProcess : INotebookSession
 {
     private const int ErrorLines = 200;
     private static readonly string[] LastWords = ["Stack overflow", "Unhandled exception", "Fatal error", "Process terminated", "Out of memory", "terminate called"];
+    private static readonly string[] OwnFrames = // below the cell's, of no use to its author
+    [
+        "at Microsoft.CodeAnalysis.Scripting.", "at Workbook.Engine.", "at System.Runtime.CompilerServices.Async",
+        "at System.Runtime.ControlledExecution.", "at System.Threading.Thread.StartCallback",
+    ];
+
     private readonly Process _process;
-    private readonly Channel<SessionEvent> _events = Channel.CreateUnbounded<SessionEvent>();
+    private readonly Lock _asking = new();
     private readonly Queue<string> _errorLines = new();
     private readonly TimeSpan _grace;
+    private readonly Lock _sending = new();
+    private IOutputSink? _output; // of the last cell: what it left running goes on writing there
+    private TaskCompletionSource<SessionEvent?> _answer = NewAnswer(); // null: the child ended
+    private bool _ended;
 
     /// <summary>Starts the child in <paramref name="folder"/>, the notebook's, and waits until it can take a cell;
     /// <paramref name="grace"/> is how long an interrupted cell may take to stop.</summary>
     public static async Task<SessionProcess> StartAsync(string folder, TimeSpan? grace = null)
     {
         var session = new SessionProcess(folder, grace);
-        await session._events.Reader.WaitToReadAsync(); // ready, or ended: the first cell reports that
-        session._events.Reader.TryRead(out _);
+        await session._answer.Task; // ready, or ended: the first cell reports that
         return session;
     }
 
@@ -54,9 +63,9 @@ public sealed class SessionProcess : INotebookSession
     public async Task<CellResult> ExecuteAsync(CellCode cell, IOutputSink output, CancellationToken interrupt = default)
     {
         var clock = Stopwatch.StartNew();
-        if (!Send(new SessionRequest(cell)))
-            return Crashed(cell, clock.Elapsed);
+        _output = output;
         using var limit = new CancellationTokenSource(); // cancelled when an interrupted cell has had its time to stop
+        var asked = AskAsync(new SessionRequest(cell));
         using var _ = interrupt.Register(() =>
         {
             Send(new SessionRequest(Interrupt: true));
@@ -64,29 +73,32 @@ public sealed class SessionProcess : INotebookSession
         });
         try
         {
-            while (true)
-            {
-                var message = await _events.Reader.ReadAsync(limit.Token);
-                if (!message.Replay(output))
-                    return message.Result!;
-            }
-        }
-        catch (ChannelClosedException) when (interrupt.IsCancellationRequested) // .NET's abort of a thread can end the process
-        {
-            const string text = "interrupted, and the cell could be stopped only with its process; restart to go on";
-            return new CellResult(new CellError(CellErrorKind.Interrupted, text, text, cell.Path, cell.Number), clock.Elapsed);
-        }
-        catch (ChannelClosedException)
-        {
-            return Crashed(cell, clock.Elapsed);
+            if (await asked.WaitAsync(limit.Token) is { } answer)
+                return answer.Result!;
         }
         catch (OperationCanceledException)
         {
             _process.Kill(entireProcessTree: true);
+            await _process.WaitForExitAsync(CancellationToken.None);
             string text = $"interrupted, but the cell did not stop within {_grace.TotalSeconds:0} s, so its process was ended; restart to go on";
             return new CellResult(new CellError(CellErrorKind.Interrupted, text, text, cell.Path, cell.Number), clock.Elapsed);
         }
+        if (!interrupt.IsCancellationRequested)
+            return Crashed(cell, clock.Elapsed);
+        const string aborted = "interrupted, and the cell could be stopped only with its process; restart to go on"; // .NET's abort of a thread can end it
+        return new CellResult(new CellError(CellErrorKind.Interrupted, aborted, aborted, cell.Path, cell.Number), clock.Elapsed);
     }
+
+    /// <inheritdoc/>
+    public async Task<CompletionList> CompleteAsync(CodePosition at) =>
+        (await AskAsync(new SessionRequest(Complete: at)))?.Completions ?? new CompletionList(at.Position, at.Position, []);
+
+    /// <inheritdoc/>
+    public async Task<MimeBundle?> InspectAsync(CodePosition at) => (await AskAsync(new SessionRequest(Inspect: at)))?.Data;
+
+    /// <inheritdoc/>
+    public async Task<Completeness> IsCompleteAsync(string source) =>
+        (await AskAsync(new SessionRequest(IsComplete: source)))?.Completeness ?? new Completeness("unknown");
 
     /// <inheritdoc/>
     public void Dispose()
@@ -100,27 +112,75 @@ public sealed class SessionProcess : INotebookSession
         _process.WaitForExit();
     }
 
-    private bool Send(SessionRequest request)
+    private static TaskCompletionSource<SessionEvent?> NewAnswer() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    private Task<SessionEvent?> AskAsync(SessionRequest request)
+    {
+        var answer = NewAnswer();
+        lock (_asking)
+        {
+            if (_ended)
+                return Task.FromResult<SessionEvent?>(null);
+            _answer = answer;
+        }
+        Send(request);
+        return answer.Task;
+    }
+
+    private void Send(SessionRequest request)
     {
         try
         {
-            _process.StandardInput.WriteLine(SessionJson.Line(request));
-            _process.StandardInput.Flush();
-            return true;
+            lock (_sending)
+            {
+                _process.StandardInput.WriteLine(SessionJson.Line(request));
+                _process.StandardInput.Flush();
+            }
         }
-        catch (IOException) // the child is gone; the reader says so
+        catch (Exception error) when (error is IOException or ObjectDisposedException)
         {
-            return false;
+            // The child is gone; the reader of its events says so.
         }
     }
 
     private async Task ReadEventsAsync()
     {
+        Exception? fault = null; // of the sink: it belongs to whoever waits for the cell
         while (await _process.StandardOutput.ReadLineAsync() is { } line)
-            _events.Writer.TryWrite(JsonSerializer.Deserialize(line, SessionJson.Default.SessionEvent)!);
+        {
+            var message = JsonSerializer.Deserialize(line, SessionJson.Default.SessionEvent)!;
+            switch (message.Kind)
+            {
+                case SessionEvent.Done when fault is not null:
+                    _answer.TrySetException(fault);
+                    fault = null;
+                    break;
+                case SessionEvent.Done or SessionEvent.Ready:
+                    _answer.TrySetResult(message);
+                    break;
+                case SessionEvent.Input:
+                    _ = AnswerInputAsync(message);
+                    break;
+                default:
+                    try
+                    {
+                        message.Replay(_output);
+                    }
+                    catch (Exception error)
+                    {
+                        fault ??= error;
+                    }
+                    break;
+            }
+        }
         await _process.WaitForExitAsync();
-        _events.Writer.TryComplete();
+        lock (_asking)
+            _ended = true;
+        _answer.TrySetResult(null);
     }
+
+    private async Task AnswerInputAsync(SessionEvent question) =>
+        Send(new SessionRequest(Typed: new TypedLine(await _output!.ReadLineAsync(question.Text!, question.Hidden))));
 
     private CellResult Crashed(CellCode cell, TimeSpan elapsed)
     {
@@ -136,8 +196,9 @@ public sealed class SessionProcess : INotebookSession
             var code => $"the session's process ended with code {code}",
         };
         string? said = lines.FirstOrDefault(line => LastWords.Any(start => line.StartsWith(start, StringComparison.Ordinal))) ?? lines.LastOrDefault();
-        string message = said is null ? how : $"{how}: {said}";
-        return new CellResult(new CellError(CellErrorKind.Crash, message, string.Join("\n", lines.Prepend(how)), cell.Path, cell.Number), elapsed);
+        string message = said is null ? how : $"{how}: {said.TrimEnd('.')}";
+        var details = lines.Where(line => !OwnFrames.Any(own => line.Contains(own, StringComparison.Ordinal))).Prepend(how);
+        return new CellResult(new CellError(CellErrorKind.Crash, message, string.Join("\n", details), cell.Path, cell.Number), elapsed);
     }
 
     private void KeepError(string? line)

@@ -43,15 +43,22 @@ public sealed class CellOutputs : IOutputSink
             EndStream();
             if (error is null)
                 return;
-            var lines = error.Kind == CellErrorKind.Compilation ? error.ToString() : $"{error}\n{error.Details}";
-            _cell.Outputs.Add(new JsonObject
-            {
-                ["output_type"] = "error",
-                ["ename"] = "Error",
-                ["evalue"] = error.Kind == CellErrorKind.Compilation ? "compilation error" : error.Message,
-                ["traceback"] = new JsonArray([.. lines.Split('\n').Select(line => JsonValue.Create(line))]),
-            });
+            var output = ErrorContent(error);
+            output["output_type"] = "error";
+            _cell.Outputs.Add(output);
         }
+    }
+
+    /// <summary>The error as a notebook's output and Jupyter's messages have it: ename, evalue, traceback.</summary>
+    internal static JsonObject ErrorContent(CellError error)
+    {
+        string lines = error.Kind == CellErrorKind.Compilation ? error.ToString() : $"{error}\n{error.Details}";
+        return new JsonObject
+        {
+            ["ename"] = "Error",
+            ["evalue"] = error.Kind == CellErrorKind.Compilation ? "compilation error" : error.Message,
+            ["traceback"] = new JsonArray([.. lines.Split('\n').Select(line => JsonValue.Create(line))]),
+        };
     }
 
     public void Stream(string name, string text)
