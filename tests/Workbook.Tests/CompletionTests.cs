@@ -141,7 +141,7 @@ public sealed class CompletionTests : IDisposable
     {
         string charts = Path.Combine(AppContext.BaseDirectory, "Charts.dll").Replace('\\', '/');
         await _bench.Show($"#r \"{charts}\"\nusing Charts;");
-        Assert.StartsWith("record Chart\nA chart of", await Inspect("Cha|rt chart;"));
+        Assert.StartsWith("record Chart\nA chart", await Inspect("Cha|rt chart;"));
     }
 
     [Theory]

@@ -11,14 +11,18 @@ internal sealed class ConsoleCapture : IDisposable
     private readonly TextWriter _out = Console.Out;
     private readonly TextWriter _error = Console.Error;
     private readonly TextReader _in = Console.In;
+    private readonly LineReader _lines;
 
     /// <summary><paramref name="readLine"/> gives the next line of input, null when there is none.</summary>
     public ConsoleCapture(Action<string, string> stream, Func<string?> readLine)
     {
         Console.SetOut(new StreamWriter(text => stream("stdout", text)));
         Console.SetError(new StreamWriter(text => stream("stderr", text)));
-        Console.SetIn(new LineReader(readLine));
+        Console.SetIn(_lines = new LineReader(readLine));
     }
+
+    /// <summary>Drops what the last cell has left of a line: the next one asks for a line of its own.</summary>
+    public void ForgetInput() => _lines.Forget();
 
     public void Dispose()
     {
@@ -47,6 +51,8 @@ internal sealed class ConsoleCapture : IDisposable
     private sealed class LineReader(Func<string?> readLine) : TextReader
     {
         private string _rest = ""; // of the line that Read took a character of, with its end
+
+        public void Forget() => _rest = "";
 
         public override int Peek() => _rest.Length > 0 ? _rest[0] : -1;
 

@@ -120,6 +120,7 @@ public sealed class Session : INotebookSession
 
     private CellResult Execute(CellCode cell, CancellationToken interrupt)
     {
+        _console.ForgetInput();
         var clock = Stopwatch.StartNew();
         CellError? error;
         using (var run = new CellRun(interrupt))

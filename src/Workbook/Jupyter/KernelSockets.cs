@@ -11,6 +11,7 @@ internal sealed class KernelSockets : IDisposable
 {
     private const string WakeAddress = "inproc://wake";
     private const int LingerMilliseconds = 1000;
+    private const int LateMilliseconds = 10_000; // a client's own connections may be up after its first request has come
     private const long LargestFrame = 64L << 20; // a cell is text, its pasted pictures too
     private static readonly List<byte[]> Token = [[]];
 
@@ -39,6 +40,8 @@ internal sealed class KernelSockets : IDisposable
                 socket.MaximumFrame = LargestFrame;
                 if (channel == Channel.IoPub)
                     socket.VerboseSubscriptions = true;
+                if (channel == Channel.StdIn)
+                    socket.KnowsItsPeers = true;
                 socket.Bind(connection.Address(channel));
             }
             _sleeper = _context.Open(ZmqKind.Pair);
@@ -100,15 +103,20 @@ internal sealed class KernelSockets : IDisposable
     private void Work()
     {
         var (control, shell, stdin, iopub) = (_sockets[Channel.Control], _sockets[Channel.Shell], _sockets[Channel.StdIn], _sockets[Channel.IoPub]);
+        var late = new List<(List<byte[]> Frames, long Until)>(); // questions to a client that is not connected yet
         while (true)
         {
             while (_sleeper.TryReceive() is not null) { }
             bool last = _closing; // asked before sending, so that nothing that was given before the closing stays behind
             while (_outgoing.TryDequeue(out var message))
-                _sockets[message.Channel].Send(message.Frames);
+            {
+                if (!_sockets[message.Channel].TrySend(message.Frames))
+                    late.Add((message.Frames, Environment.TickCount64 + LateMilliseconds));
+            }
+            late.RemoveAll(question => stdin.TrySend(question.Frames) || Environment.TickCount64 > question.Until);
             if (last)
                 break;
-            ZmqSocket.WaitForAny(Timeout.InfiniteTimeSpan, _sleeper, control, stdin, iopub, shell);
+            ZmqSocket.WaitForAny(late.Count > 0 ? TimeSpan.FromMilliseconds(10) : Timeout.InfiniteTimeSpan, _sleeper, control, stdin, iopub, shell);
             foreach (var (channel, socket) in ((Channel, ZmqSocket)[])[(Channel.Control, control), (Channel.StdIn, stdin), (Channel.IoPub, iopub), (Channel.Shell, shell)])
             {
                 while (socket.TryReceive() is { } frames)

@@ -67,6 +67,9 @@ internal sealed unsafe class ZmqSocket : IDisposable
     /// <summary>Whether a second subscriber of the same topic is told of too.</summary>
     public bool VerboseSubscriptions { set => Set(40, value ? 1 : 0); }
 
+    /// <summary>Whether a router tells of a message to a peer that is not connected (<see cref="TrySend"/>); otherwise it is dropped.</summary>
+    public bool KnowsItsPeers { set => Set(33, value ? 1 : 0); }
+
     /// <summary>What a subscriber wants to hear; empty for everything.</summary>
     public string Subscription { set => Set(6, System.Text.Encoding.UTF8.GetBytes(value)); }
 
@@ -78,7 +81,10 @@ internal sealed unsafe class ZmqSocket : IDisposable
     public void Connect(string address) => Check(Zmq.zmq_connect(Handle, address), address);
 
     /// <summary>Sends frames as one message. A peer that is gone gets nothing, and nobody is told.</summary>
-    public void Send(IReadOnlyList<byte[]> frames)
+    public void Send(IReadOnlyList<byte[]> frames) => TrySend(frames);
+
+    /// <summary>Sends frames as one message; false, and nothing is sent, where a router that <see cref="KnowsItsPeers"/> has no such peer.</summary>
+    public bool TrySend(IReadOnlyList<byte[]> frames)
     {
         for (int i = 0; i < frames.Count; i++)
         {
@@ -86,9 +92,14 @@ internal sealed unsafe class ZmqSocket : IDisposable
             fixed (byte* bytes = frames[i])
             {
                 while (Zmq.zmq_send(Handle, bytes, (nuint)frames[i].Length, flags) < 0)
+                {
+                    if (Marshal.GetLastPInvokeError() == Zmq.HostUnreachable)
+                        return false;
                     ThrowUnlessInterrupted("send");
+                }
             }
         }
+        return true;
     }
 
     /// <summary>The next message's frames, null when none is there.</summary>
@@ -158,7 +169,7 @@ internal sealed unsafe class ZmqSocket : IDisposable
 /// <summary>The imported functions.</summary>
 internal static unsafe partial class Zmq
 {
-    public const int Interrupted = 4, Again = 11, AddressInUse = 98;
+    public const int Interrupted = 4, Again = 11, AddressInUse = 98, HostUnreachable = 113;
     private const string Library = "libzmq";
 
     static Zmq() => NativeLibrary.SetDllImportResolver(Assembly.GetExecutingAssembly(), static (name, assembly, _) =>

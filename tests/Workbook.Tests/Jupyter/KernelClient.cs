@@ -36,7 +36,10 @@ sealed class KernelClient : IDisposable
     readonly byte[] _identity = Encoding.ASCII.GetBytes(Guid.NewGuid().ToString());
     readonly Wire _wire;
 
-    public KernelClient(ConnectionFile connection)
+    /// <summary>Connects.</summary>
+    /// <param name="connection">The kernel's ports and key.</param>
+    /// <param name="lateStdIn">Leaves the channel for questions to <see cref="ConnectStdIn"/>.</param>
+    public KernelClient(ConnectionFile connection, bool lateStdIn = false)
     {
         _wire = new Wire(connection.Key);
         foreach (var channel in Enum.GetValues<Channel>())
@@ -45,10 +48,12 @@ sealed class KernelClient : IDisposable
             socket.Linger = 0;
             if (channel == Channel.IoPub) socket.Subscription = "";
             else socket.Identity = _identity; // questions come on StdIn to who asked on Shell
-            socket.Connect(connection.Address(channel));
+            if (channel != Channel.StdIn || !lateStdIn) socket.Connect(connection.Address(channel));
         }
         Welcome = Receive(Channel.IoPub);
     }
+
+    public void ConnectStdIn(ConnectionFile connection) => _sockets[Channel.StdIn].Connect(connection.Address(Channel.StdIn));
 
     /// <summary>The first thing that a subscriber hears.</summary>
     public Received Welcome { get; }

@@ -122,6 +122,30 @@ public sealed class KernelTests(KernelProcess kernel) : IClassFixture<KernelProc
     }
 
     [Fact]
+    public void AQuestionWaitsForAConnectionThatComesLate()
+    {
+        using var late = new KernelClient(kernel.Connection, lateStdIn: true);
+        string id = late.SendExecute("Console.ReadLine()", stdin: true);
+        Assert.Null(late.TryReceive(Channel.StdIn, TimeSpan.FromSeconds(1)));
+        late.ConnectStdIn(kernel.Connection);
+        var question = late.Receive(Channel.StdIn);
+        late.Send(Channel.StdIn, "input_reply", new JsonObject { ["value"] = "here" }, question.Header);
+        Assert.Equal("ok", late.Reply(id).Status);
+    }
+
+    [Fact]
+    public void WhatACellLeavesOfALineIsNotTheNextOnes()
+    {
+        foreach (string ask in (string[])["(char)Console.Read()", "Console.ReadLine()"])
+        {
+            string id = _client.SendExecute(ask, stdin: true);
+            var question = _client.Receive(Channel.StdIn);
+            _client.Send(Channel.StdIn, "input_reply", new JsonObject { ["value"] = "Ada" }, question.Header);
+            Assert.Equal("ok", _client.Reply(id).Status);
+        }
+    }
+
+    [Fact]
     public void AQuestionIsInterrupted()
     {
         string id = _client.SendExecute("Console.ReadLine()", stdin: true);
