@@ -51,9 +51,14 @@ internal static class GpuKernels
             };
             foreach (var rung in Enum.GetValues<CudaRung>())
                 works.Add(($"dequantize NF4, {rung}", wide + narrow, b => CudaQuantization.Dequantize4(b.Packed, b.AbsMax, values, Block, b.Target, rung)));
-            Measure(results.Table($"gpu storage {rows} x {columns} {type}", $"4-bit storage, {rows} × {columns}, {type}, over {buffers.Length} buffers", "kernel", "µs", "GB/s", "of a copy's rate"),
+            var (three, bytesOfThree) = (tensor(ThreeBitKernels.Values, device: GpuDevice.Device), wide + ThreeBitKernels.Bytes(n) + n / Block * 4);
+            works.Add(("quantize NF3", bytesOfThree, b => CudaQuantization.Quantize3(b.Weight, three, Block, Three(b), b.AbsMax)));
+            works.Add(("dequantize NF3", bytesOfThree, b => CudaQuantization.Dequantize3(Three(b), b.AbsMax, three, Block, b.Target)));
+            Measure(results.Table($"gpu storage {rows} x {columns} {type}", $"4-bit and 3-bit storage, {rows} × {columns}, {type}, over {buffers.Length} buffers", "kernel", "µs", "GB/s", "of a copy's rate"),
                 rounds, buffers, works);
         }
+
+        Tensor Three(Buffers of) => of.Packed.narrow(0, 0, ThreeBitKernels.Bytes(n));           // in the room of the 4-bit codes
     }
 
     private static void Product(Results results, int rounds, long rows, long columns)

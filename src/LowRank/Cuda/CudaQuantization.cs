@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 
 namespace LowRank;
 
-/// <summary>4-bit and 8-bit blockwise storage by CUDA kernels.</summary>
+/// <summary>3-bit, 4-bit and 8-bit blockwise storage by CUDA kernels.</summary>
 public static class CudaQuantization
 {
     internal const int Warps = KernelLaunch.Threads / 32;
@@ -73,7 +73,7 @@ public static class CudaQuantization
         var shift = Shift(blockSize);
         ExpectFloat(x, device, tokens * inFeatures, nameof(x));
         ExpectFloat(y, device, tokens * outFeatures, nameof(y));
-        ExpectStorage(packed, scales, device, outFeatures * inFeatures, blockSize);
+        ExpectStorage(packed, Blocks(outFeatures * inFeatures, 2), scales, device, outFeatures * inFeatures, blockSize);
         Expect(table, device, ScalarType.Float32, 16, nameof(table));
         if (inFeatures % 32 != 0 || !Aligned(packed, x)) rung = CudaRung.Naive;
         var (i, o, add) = ((int)inFeatures, (int)outFeatures, accumulate ? 1 : 0);
@@ -81,6 +81,30 @@ public static class CudaQuantization
             return new("matvec4.cu", "matvec4" + Infix(rung) + TypeName(x), device, Blocks(o, Warps), [x, packed, .. Arguments(scales), table, y, i, o, shift, add], (int)tokens);
         var compiled = System.Numerics.BitOperations.RoundUpToPowerOf2((uint)tokens);
         return new("matvec4.cu", $"matvec4{TypeName(x)}_t{compiled}", device, Blocks(o, 2 * Warps), [x, packed, .. Arguments(scales), table, y, (int)tokens, i, o, shift, add]);
+    }
+
+    /// <summary>The 3-bit codes and absmax of x.</summary>
+    /// <param name="x">n elements, float32, bfloat16 or float16; finite.</param>
+    /// <param name="table">[8] float32, by code, ascending.</param>
+    /// <param name="blockSize">A power of two from 32 to 4096.</param>
+    /// <param name="packed">Bytes, 3 ⌈n / 8⌉: eight codes in three, the first in the lowest bits of the first; written.</param>
+    /// <param name="absmax">[⌈n / blockSize⌉] float32; written.</param>
+    public static void Quantize3(Tensor x, Tensor table, int blockSize, Tensor packed, Tensor absmax) => PlanQuantize3(x, table, blockSize, packed, absmax).Run();
+
+    internal static KernelLaunch PlanQuantize3(Tensor x, Tensor table, int blockSize, Tensor packed, Tensor absmax)
+    {
+        var (device, n, shift) = Check3(packed, absmax, table, blockSize, x, nameof(x));
+        return new("blockwise3.cu", "quantize3" + TypeName(x), device, Blocks(Blocks(n, blockSize), Warps), [x, table, packed, absmax, n, shift]);
+    }
+
+    /// <summary>out[e] = table[code[e]] · absmax[e / blockSize]; see <see cref="Quantize3"/>.</summary>
+    public static void Dequantize3(Tensor packed, Tensor absmax, Tensor table, int blockSize, Tensor output) => PlanDequantize3(packed, absmax, table, blockSize, output).Run();
+
+    internal static KernelLaunch PlanDequantize3(Tensor packed, BlockScales scales, Tensor table, int blockSize, Tensor output)
+    {
+        var (device, n, shift) = Check3(packed, scales, table, blockSize, output, nameof(output));
+        var (infix, perThread) = Aligned(output, output) ? ("", 4 * 16 / output.ElementSize) : ("_naive", 1);
+        return new("blockwise3.cu", "dequantize3" + infix + TypeName(output), device, Blocks(n, KernelLaunch.Threads * perThread), [packed, .. Arguments(scales), table, output, n, shift]);
     }
 
     /// <summary>codes[e] = the place in <paramref name="map"/> nearest to (x[e] − offset) / absmax of its block.</summary>
@@ -113,7 +137,16 @@ public static class CudaQuantization
     {
         var (device, n, shift) = (numbers.device, numbers.NumberOfElements, Shift(blockSize));
         ExpectFloat(numbers, device, n, name);
-        ExpectStorage(packed, scales, device, n, blockSize);
+        ExpectStorage(packed, Blocks(n, 2), scales, device, n, blockSize);
+        return (device, n, shift);
+    }
+
+    private static (Device Device, long Count, int Shift) Check3(Tensor packed, BlockScales scales, Tensor table, int blockSize, Tensor numbers, string name)
+    {
+        var (device, n, shift) = (numbers.device, numbers.NumberOfElements, Shift(blockSize));
+        ExpectFloat(numbers, device, n, name);
+        ExpectStorage(packed, ThreeBitKernels.Bytes(n), scales, device, n, blockSize);
+        Expect(table, device, ScalarType.Float32, 8, nameof(table));
         return (device, n, shift);
     }
 
@@ -128,10 +161,10 @@ public static class CudaQuantization
         return (device, n, shift);
     }
 
-    private static void ExpectStorage(Tensor packed, BlockScales scales, Device device, long n, int blockSize)
+    private static void ExpectStorage(Tensor packed, long bytes, BlockScales scales, Device device, long n, int blockSize)
     {
         var blocks = Blocks(n, blockSize);
-        Expect(packed, device, ScalarType.Byte, Blocks(n, 2), nameof(packed));
+        Expect(packed, device, ScalarType.Byte, bytes, nameof(packed));
         Expect(scales.AbsMax, device, scales.Nested is null ? ScalarType.Float32 : ScalarType.Byte, blocks, "absmax");
         if (scales.Nested is { } nested) Expect(nested, device, ScalarType.Float32, Blocks(blocks, BlockScales.NestedBlock), "absmax of absmax");
     }

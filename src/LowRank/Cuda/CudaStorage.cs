@@ -32,6 +32,17 @@ internal static class CudaStorage
         return Handed(new FourBitTensor(format, weight.shape, weight.dtype, codes, format.DoubleQuantization ? BlockScales.Double(absMax, name) : BlockScales.Plain(absMax)));
     }
 
+    public static ThreeBitTensor Quantize(Nf3 format, Tensor weight, string? name)
+    {
+        using var scope = NewDisposeScope();
+        var (elements, device) = (weight.numel(), weight.device);
+        var codes = empty([ThreeBitKernels.Bytes(elements)], ScalarType.Byte, device);
+        var absMax = empty([CudaQuantization.Blocks(elements, format.BlockSize)], ScalarType.Float32, device);
+        CudaQuantization.Quantize3(weight, CudaTables.ThreeBits(device), format.BlockSize, codes, absMax);
+        RequireFinite(absMax, weight, name);
+        return Handed(new ThreeBitTensor(format, weight.shape, weight.dtype, codes, format.DoubleQuantization ? BlockScales.Double(absMax, name) : BlockScales.Plain(absMax)));
+    }
+
     public static Int8DynamicTensor Quantize(Int8Dynamic format, Tensor weight, string? name)
     {
         using var scope = NewDisposeScope();
@@ -72,14 +83,17 @@ internal static class CudaStorage
         WholeBlocks(weight.Elements, size, start, into, (first, to) =>
         {
             using var codes = weight.Codes.narrow(0, first / 2, CudaQuantization.Blocks(to.numel(), 2));
-            if (to.numel() == weight.Elements)
-            {
-                CudaQuantization.PlanDequantize4(codes, weight.Scales, table, size, to, CudaRung.Final).Run();
-                return;
-            }
-            using var all = weight.AbsMax();                        // quantized scales lie in blocks of their own, which begin elsewhere
-            using var scales = all.narrow(0, first / size, CudaQuantization.Blocks(to.numel(), size));
-            CudaQuantization.Dequantize4(codes, scales, table, size, to);
+            WithScales(weight.Scales, size, first, to, scales => CudaQuantization.PlanDequantize4(codes, scales, table, size, to, CudaRung.Final).Run());
+        });
+    }
+
+    public static void Dequantize(ThreeBitTensor weight, long start, Tensor into)
+    {
+        var (table, size) = (CudaTables.ThreeBits(into.device), weight.Format.BlockSize);
+        WholeBlocks(weight.Elements, size, start, into, (first, to) =>
+        {
+            using var codes = weight.Codes.narrow(0, ThreeBitKernels.Bytes(first), ThreeBitKernels.Bytes(to.numel()));
+            WithScales(weight.Scales, size, first, to, scales => CudaQuantization.PlanDequantize3(codes, scales, table, size, to).Run());
         });
     }
 
@@ -145,6 +159,21 @@ internal static class CudaStorage
         using var part = whole.narrow(0, start - first, into.numel());
         using var shaped = part.view(into.shape);
         into.copy_(shaped);
+    }
+
+    /// <summary>Has the blocks from element <paramref name="first"/> on decoded with their scales: all of them as they are, or some in float32,
+    /// since quantized ones lie in blocks of their own, which begin elsewhere.</summary>
+    private static void WithScales(BlockScales scales, int size, long first, Tensor to, Action<BlockScales> decode)
+    {
+        var (all, count) = (scales.AbsMax.numel(), CudaQuantization.Blocks(to.numel(), size));
+        if (count == all)
+        {
+            decode(scales);
+            return;
+        }
+        using var decoded = scales.Decoded();
+        using var part = decoded.narrow(0, first / size, count);
+        decode(part);
     }
 
     /// <summary>A number that is not finite has left a scale that is not. Then it is looked for, and named as the CPU names it.</summary>

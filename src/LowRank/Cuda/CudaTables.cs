@@ -18,6 +18,9 @@ internal static class CudaTables
         return (kept[0], kept[1], kept[2]);
     }
 
+    /// <summary>NF3's table: [8] float32 by code, ascending.</summary>
+    public static Tensor ThreeBits(Device device) => Get(ThreeBitKernels.Values, device, () => [tensor(ThreeBitKernels.Values)])[0];
+
     /// <summary>The signed dynamic map, [256] float32 by code, ascending.</summary>
     public static Tensor Dynamic(Device device) => Get(EightBitTable.Dynamic, device, () => [tensor(EightBitTable.Dynamic.Values)])[0];
 

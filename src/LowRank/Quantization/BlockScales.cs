@@ -77,10 +77,17 @@ internal sealed unsafe class BlockScales
         return (float)(sum / count);
     }
 
-    /// <summary>The scales in float32 [blocks], a new tensor, by kernels.</summary>
+    /// <summary>The scales in float32 [blocks], a new tensor.</summary>
     public Tensor Decoded()
     {
         if (Nested is null) return AbsMax.clone();
+        if (!KernelLauncher.Has(AbsMax))
+        {
+            var read = empty(AbsMax.shape, ScalarType.Float32);
+            Open().Read(0, checked((int)read.numel()), Elements.Singles(read), FourBitKernels.Best);
+            GC.KeepAlive((this, read));
+            return read;
+        }
         using var mean = full(1, Offset, ScalarType.Float32, AbsMax.device);
         var result = empty(AbsMax.shape, ScalarType.Float32, AbsMax.device);
         CudaQuantization.Dequantize8(AbsMax, Nested, CudaTables.Dynamic(AbsMax.device), mean, NestedBlock, result);

@@ -31,4 +31,6 @@ public sealed record Nf3 : StorageFormat
     private protected override void Check() => Blocks.CheckSize(BlockSize);
 
     private protected override QuantizedTensor Make(Tensor weight, string? name) => ThreeBitTensor.Of(this, weight, name);
+
+    private protected override QuantizedTensor MakeByKernels(Tensor weight, string? name) => CudaStorage.Quantize(this, weight, name);
 }

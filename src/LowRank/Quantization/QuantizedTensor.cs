@@ -42,7 +42,7 @@ public abstract record StorageFormat
     /// <summary>The same on a GPU.</summary>
     private protected virtual QuantizedTensor MakeByKernels(Tensor weight, string? name) => throw NoKernels();
 
-    internal NotSupportedException NoKernels() => new($"{GetType().Name} has no CUDA kernels; keep weights of this format on the CPU: .cpu() first, or take Nf4, Fp4, Int8Rows, Int8Dynamic or GroupInt4");
+    internal NotSupportedException NoKernels() => new($"{GetType().Name} has no CUDA kernels; keep weights of this format on the CPU: .cpu() first, or take Nf4, Nf3, Fp4, Int8Rows, Int8Dynamic or GroupInt4");
 }
 
 /// <summary>A weight in a <see cref="StorageFormat"/>; it does not change. Dispose it, or leave it to a dispose scope.</summary>

@@ -16,11 +16,18 @@ public sealed unsafe class ThreeBitTensor : QuantizedTensor
 
     internal BlockScales Scales { get; }
 
+    /// <summary>Each block's scale in float32 [blocks], a new tensor: decoded where it is quantized itself.</summary>
+    public Tensor AbsMax() => Scales.Decoded();
+
     public override IReadOnlyList<Tensor> Tensors => [Codes, .. Scales.Tensors];
 
     public override long Bytes => Codes.numel() + Scales.Bytes;
 
     public override Dictionary<string, Tensor> ToTensors(string prefix) => OwnLayout.Write(this, prefix);
+
+    private protected override QuantizedTensor Moved(Func<Tensor, Tensor> move) => new ThreeBitTensor(Format, Shape, SourceType, move(Codes), Scales.Moved(move));
+
+    private protected override void DecodeByKernels(long start, Tensor into) => CudaStorage.Dequantize(this, start, into);
 
     private protected override Decoder Open(CpuRung rung)
     {

@@ -52,6 +52,27 @@ public sealed class KernelsAtRandom : IDisposable
     }
 
     [Theory, MemberData(nameof(Cases))]
+    public void Three_bits(ScalarType type, int block)
+    {
+        var table = tensor(ThreeBitKernels.Values);
+        foreach (var n in Sizes)
+        {
+            var x = randn(n).mul_(0.02).to(type);
+            var twin = Nf3.Quantize(x, block, doubleQuantization: false);
+            var (packed, absmax) = (full(3 * ((n + 7) / 8), 0xee, dtype: ScalarType.Byte), zeros((n + block - 1) / block));
+            EmulatedKernels.Run(CudaQuantization.PlanQuantize3(x, table, block, packed, absmax));
+            Same(twin.AbsMax(), absmax, $"{n}: absmax");
+            Same(twin.Codes, packed, $"{n}: codes");
+            foreach (var skipped in new[] { 0, 1 })                  // memory that is aligned to 16 bytes, and that is not
+            {
+                var output = full(n + skipped, double.NaN, dtype: type).narrow(0, skipped, n);
+                EmulatedKernels.Run(CudaQuantization.PlanDequantize3(packed, absmax, table, block, output));
+                Same(twin.Dequantize(), output, $"{n}: values from {skipped}");
+            }
+        }
+    }
+
+    [Theory, MemberData(nameof(Cases))]
     public void Eight_bits(ScalarType type, int block)
     {
         var (map, offset) = (tensor(EightBitTable.Dynamic.Values), zeros(1));

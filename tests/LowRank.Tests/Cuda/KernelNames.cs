@@ -9,6 +9,7 @@ internal static class KernelNames
     {
         "dequantize4.cu" => Each(["dequantize4_naive", "dequantize4_vector", "dequantize4_shared", "dequantize4"]),
         "quantize4.cu" => Each(["quantize4"]),
+        "blockwise3.cu" => Each(["quantize3", "dequantize3_naive", "dequantize3"]),
         "blockwise8.cu" => Each(["quantize8", "dequantize8"]),
         "matvec4.cu" => Each(["matvec4_naive", "matvec4_vector", "matvec4_shared"])
             .Concat(from name in Each(["matvec4"]) from tokens in (int[])[1, 2, 4, 8] select $"{name}_t{tokens}"),

@@ -9,6 +9,7 @@ public sealed class StorageRoutingTests : IDisposable
     private static readonly Dictionary<string, StorageFormat> Formats = new()
     {
         ["nf4"] = Nf4.WithDoubleQuantization, ["nf4 plain"] = new Nf4 { BlockSize = 32, DoubleQuantization = false }, ["fp4"] = new Fp4 { BlockSize = 128 },
+        ["nf3"] = Nf3.WithDoubleQuantization, ["nf3 plain"] = new Nf3 { BlockSize = 32, DoubleQuantization = false }, ["nf3 4096"] = new Nf3 { BlockSize = 4096, DoubleQuantization = false },
         ["int8"] = new Int8Dynamic { BlockSize = 64 }, ["rows"] = new Int8Rows(), ["int4"] = new GroupInt4 { GroupSize = 16 }, ["int4 odd"] = new GroupInt4 { GroupSize = 5 },
     };
 
@@ -34,13 +35,15 @@ public sealed class StorageRoutingTests : IDisposable
         Assert.True(different == 0, $"{what}: {different} of {expected.numel()} differ");
     }
 
+    private static Tensor AbsMax(QuantizedTensor stored) => stored is ThreeBitTensor three ? three.AbsMax() : ((FourBitTensor)stored).AbsMax();
+
     private void SameStorage(StorageFormat format, Tensor weight, string what)
     {
         var (host, here) = (device.OnHost(() => format.Encode(weight)), format.Encode(weight));
         Assert.Equal((host.Format, host.SourceType, host.Bytes), (here.Format, here.SourceType, here.Bytes));
         Same(host.Codes, here.Codes, what + ": codes");
-        if (format is FourBitFormat { DoubleQuantization: true })
-            Golden.Close(device.OnHost(() => ((FourBitTensor)host).AbsMax()), ((FourBitTensor)here).AbsMax(), 1e-6, what + ": scales");   // their mean is another sum
+        if (format is FourBitFormat { DoubleQuantization: true } or Nf3 { DoubleQuantization: true })
+            Golden.Close(device.OnHost(() => AbsMax(host)), AbsMax(here), 1e-6, what + ": scales");     // their mean is another sum
         else foreach (var (a, b) in host.Tensors.Zip(here.Tensors)) Same(a, b, what + ": scales");
         // The same bytes are the same numbers on both sides.
         foreach (var type in new[] { ScalarType.Float32, ScalarType.BFloat16, ScalarType.Float16, ScalarType.Float64 })
@@ -66,6 +69,32 @@ public sealed class StorageRoutingTests : IDisposable
         float[] full = [1, .. borders, 1, .. borders.Select(MathF.BitIncrement), 1, .. borders.Select(MathF.BitDecrement)];
         SameStorage(new Int8Dynamic { BlockSize = 256 }, tensor(full), "full blocks");
         SameStorage(new Int8Dynamic { BlockSize = 4096 }, tensor(full), "a short block");
+    }
+
+    /// <summary>The same for 3 bits: every border, in each place of a group.</summary>
+    [Theory, InlineData(32), InlineData(64), InlineData(4096)]
+    public void ThreeBitCodesAgreeAtTheirBorders(int blockSize)
+    {
+        var borders = ThreeBitKernels.Boundaries.Take(7).ToArray();
+        float[] near = [1, .. borders, .. borders.Select(MathF.BitIncrement), .. borders.Select(MathF.BitDecrement), -0f];         // 23, so that blocks turn them round
+        var numbers = Enumerable.Repeat(near, 64).SelectMany(x => x).ToArray();
+        SameStorage(new Nf3 { BlockSize = blockSize, DoubleQuantization = false }, tensor(numbers), "borders");
+        SameStorage(new Nf3 { BlockSize = blockSize, DoubleQuantization = false }, tensor(numbers).mul_(0.3f), "borders that are scaled");
+    }
+
+    /// <summary>Memory that is not aligned to 16 bytes takes the kernel of an element a thread.</summary>
+    [Fact]
+    public void ThreeBitsGoIntoAnyMemory()
+    {
+        var stored = Nf3.Quantize(randn(7, 30), 32);
+        foreach (var type in new[] { ScalarType.Float32, ScalarType.BFloat16, ScalarType.Float16 })
+        {
+            device.Launched.Clear();
+            var output = full([211], double.NaN, type).narrow(0, 1, 210).view(7, 30);
+            stored.DequantizeRows(0, output);
+            Assert.Contains("dequantize3_naive", Assert.Single(device.Launched));
+            Same(stored.Dequantize(type), output, $"{type}");
+        }
     }
 
     [Theory, MemberData(nameof(Names))]
