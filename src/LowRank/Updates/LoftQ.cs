@@ -51,7 +51,7 @@ public sealed partial record LoftQ
                 throw new ArgumentException($"{path} is stored as {format}; LoftQ was asked for {Format}. Name the format that the model has");
             file?.RequireOf(path, layer.Weight);
             if (file is null && layer.Weight is QuantizedWeight) continue;
-            using var original = file?.Read(path, layer.Weight.DataType) ?? layer.Weight.Dequantize();
+            using var original = file?.Read(path, layer.Weight) ?? layer.Weight.Dequantize();
             ((LowRankUpdate)update).StartFromQuantizing(original, this, path + ".weight");
         }
     }

@@ -9,6 +9,7 @@ public sealed class QuantizedModels : IDisposable
     private static readonly Dictionary<string, StorageFormat> Formats = new()
     {
         ["NF4"] = new Nf4 { DoubleQuantization = false }, ["NF4, double quantization"] = Nf4.WithDoubleQuantization, ["FP4"] = new Fp4(),
+        ["NF3"] = new Nf3 { DoubleQuantization = false }, ["NF3, double quantization"] = Nf3.WithDoubleQuantization,
         ["int8, dynamic map"] = new Int8Dynamic(), ["int8, rows"] = new Int8Rows(), ["int4, groups"] = new GroupInt4(),
     };
 
@@ -127,6 +128,25 @@ public sealed class QuantizedModels : IDisposable
         var (here, there) = (Merged(CPU)[0], Merged(Gpu.Device)[0]);
         var different = here.sub(there).abs().gt(1e-5).to(ScalarType.Float32).mean().item<float>();
         Assert.InRange(different, 0f, 0.01f);
+    }
+
+    /// <summary>Int8, NF4, NF3 and back while training: each level is built there from originals in host memory.</summary>
+    [Fact]
+    public void Storage_levels_change_there()
+    {
+        using var model = Tiny(Gpu.Device);
+        using var plain = Tiny(Gpu.Device);
+        plain.Quantize(new Int8Rows());
+        model.Adapt(Adapter.DyLora(4));
+        double[] losses = [3, 2.8, 2.7, 2.5, 3.1, 3.1, 2.4, 2.2];
+        var (next, ids) = (0, Ids(model).to(Gpu.Device));
+        var policy = new StorageLevelPolicy(gain: 0.1, tolerance: 0.2, rest: 0);
+        var run = Trainer.Fit(model, _ => new(ids.clone()), new() { Steps = 8, Log = null, EvaluateEvery = 1, Evaluate = () => losses[next++], Policies = [policy, new DyLoraPolicy()] });
+        Assert.Contains(policy.History, level => level.Level is Nf3);
+        Assert.IsType<Int8Rows>(policy.Level);
+        Assert.All(run.Steps, step => Assert.True(double.IsFinite(step.Loss)));
+        Assert.Equal(Gpu.Device.type, model.LinearLayers()[0].Layer.Weight.Device.type);
+        Same(Stored(plain), Stored(model));
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 // Storage levels that change while training: the rule by scripted losses, returns bit for bit, what is counted, and what is refused.
+using LowRank.Tests.Cuda;
 using TorchSharp;
 using static LowRank.Tests.Training.TinyTraining;
 using static TorchSharp.torch;
@@ -130,6 +131,46 @@ public sealed class StorageLevelTests : IDisposable
             }
             Golden.Close(again.forward(BatchAt(0).Ids), model.forward(BatchAt(0).Ids), 1e-6, method);
         }
+    }
+
+    /// <summary>The whole run where weights lie on a device: every level made and read by kernels, the losses those of the CPU.</summary>
+    [Theory, InlineData(false), InlineData(true)]
+    public void OnADevice(bool fromFile)
+    {
+        using var saved = Model();
+        saved.Save(folder.File("base"));
+        (List<Tensor> Codes, List<double> Losses, IEnumerable<StorageFormat> Levels) Run()
+        {
+            manual_seed(43);
+            using var model = CausalLm.Load(folder.File("base"));
+            using var originals = fromFile ? OriginalWeights.InFile(folder.File("base")) : null;
+            if (fromFile) model.Quantize(Four);
+            model.Adapt(Adapter.DyLora(4).WithMagnitude());
+            var (policy, run) = Train(model, DownAndUp, Policy(originals, Three), new DyLoraPolicy());
+            return (Codes(model), [.. run.Steps.Select(s => s.Loss)], policy.History.Select(h => h.Level));
+        }
+        var expected = Run();
+        using var device = new EmulatedDevice();
+        var there = Run();
+        Assert.Equal([Int8, Int8, Four, Four, Three, Four, Int8, Int8], there.Levels);
+        Assert.Equal(expected.Levels, there.Levels);
+        Assert.All(expected.Losses.Zip(there.Losses), pair => Assert.Equal(pair.First, pair.Second, 1e-4));
+        Assert.Equal(expected.Codes.Count, there.Codes.Count);
+        foreach (var kernel in new[] { "quantize_rows8_f32", "dequantize_rows8_f32", "quantize4_f32", "dequantize4_f32", "quantize3_f32", "dequantize3_f32", "quantize8_f32" })
+            Assert.Contains(kernel, device.Launched);
+    }
+
+    /// <summary>Originals lie on the CPU and come to where a layer has its weight (here the meta device, a place without numbers).</summary>
+    [Fact]
+    public void OriginalsComeToTheLayersDevice()
+    {
+        using var model = Model();
+        using var originals = OriginalWeights.InMemory(model);
+        var (path, layer) = model.LinearLayers().First(l => l.Path.EndsWith("q_proj", StringComparison.Ordinal));
+        Assert.Equal(DeviceType.CPU, originals.Read(path, layer.Weight).device_type);
+        var moved = new QuantizedWeight(Three.Encode(layer.Weight.Dequantize()).To(META));
+        using var read = originals.Read(path, moved);
+        Assert.Equal((DeviceType.META, ScalarType.Float32), (read.device_type, read.dtype));
     }
 
     [Fact]

@@ -3,8 +3,8 @@
 // rank a step too; without, it is QLoRA over changing levels. Any adapter may be on the layers.
 //
 // A level is encoded from the original weights, never from another level's codes, so a return to it is bit for bit. The originals stay in
-// host memory (a dense model's own, which this policy quantizes before the first step) or in a file; what they take is in OriginalBytes
-// and in MemoryLedger.Originals. However a run ends, the model is at Level then.
+// host memory (a dense model's own, which this policy quantizes before the first step) or in a file, and go to a layer's device one at a time;
+// what they take is in OriginalBytes and in MemoryLedger.Originals. However a run ends, the model is at Level then.
 //
 // What it brings is measured, and is no gain on the small model here: data/results/dyqdylora.json, tests/Benchmarks/StorageLevels.cs.
 using TorchSharp;
@@ -116,7 +116,7 @@ public sealed class StorageLevelPolicy(
         foreach (var (path, layer) in layers)
         {
             if (layer.Weight is QuantizedWeight { Stored.Format: var now } && now == format) continue;
-            using var original = source!.Read(path, layer.Weight.DataType);
+            using var original = source!.Read(path, layer.Weight);
             layer.Take(format.Encode(original, path + ".weight"));
         }
         Level = format;
@@ -160,7 +160,7 @@ public sealed class StorageLevelPolicy(
     {
         if (levels.Count < 2 || levels.Any(level => level is null)) throw new ArgumentException($"levels to change between are two or more; there are {levels.Count(level => level is not null)}");
         using var grad = no_grad();
-        using var weight = originals?.Read(first.Path, first.Layer.Weight.DataType) ?? first.Layer.Weight.Dequantize();
+        using var weight = originals?.Read(first.Path, first.Layer.Weight) ?? first.Layer.Weight.Dequantize();
         var bytes = levels.Select(level =>
         {
             using var stored = level.Encode(weight, first.Path + ".weight");
