@@ -22,12 +22,15 @@ public static class CudaSteps
     /// <param name="beta2">The second moment's decay.</param>
     /// <param name="epsilon">Added to the root of the second moment.</param>
     /// <param name="weightDecay">λ: the parameter is multiplied by 1 − learningRate · λ first.</param>
+    /// <param name="left">[1] int64, if given: takes the least of itself and mark + e, e the first element of a block of 256 in which a moment
+    /// is not finite. Such a block is left as it was, given or not.</param>
+    /// <param name="mark">What tells this call's blocks from others' in <paramref name="left"/>.</param>
     public static void AdamW8(Tensor parameter, Tensor gradient, (Tensor Codes, Tensor AbsMax) first, (Tensor Codes, Tensor AbsMax) second, Tensor map1, Tensor map2,
-        long step, double learningRate, double beta1 = 0.9, double beta2 = 0.999, double epsilon = 1e-8, double weightDecay = 0) =>
-        PlanAdamW8(parameter, gradient, first, second, map1, map2, step, learningRate, beta1, beta2, epsilon, weightDecay).Run();
+        long step, double learningRate, double beta1 = 0.9, double beta2 = 0.999, double epsilon = 1e-8, double weightDecay = 0, Tensor? left = null, long mark = 0) =>
+        PlanAdamW8(parameter, gradient, first, second, map1, map2, step, learningRate, beta1, beta2, epsilon, weightDecay, left, mark).Run();
 
     internal static KernelLaunch PlanAdamW8(Tensor parameter, Tensor gradient, (Tensor Codes, Tensor AbsMax) first, (Tensor Codes, Tensor AbsMax) second, Tensor map1, Tensor map2,
-        long step, double learningRate, double beta1, double beta2, double epsilon, double weightDecay)
+        long step, double learningRate, double beta1, double beta2, double epsilon, double weightDecay, Tensor? left = null, long mark = 0)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(step, 1);
         var device = parameter.device;
@@ -42,11 +45,13 @@ public static class CudaSteps
         }
         CudaQuantization.Expect(map1, device, ScalarType.Float32, 256, nameof(map1));
         CudaQuantization.Expect(map2, device, ScalarType.Float32, 256, nameof(map2));
+        if (left is not null) CudaQuantization.Expect(left, device, ScalarType.Int64, 1, nameof(left));
 
         var rates = new AdamW8Kernel.Rates(step, learningRate, beta1, beta2, epsilon, weightDecay);
         return new("adamw8.cu", "adamw8" + CudaQuantization.TypeName(parameter), device, blocks,
         [
-            parameter, gradient, first.Codes, second.Codes, first.AbsMax, second.AbsMax, map1, map2, n, rates.Beta1, rates.Rest1, rates.Beta2, rates.Rest2,
+            parameter, gradient, first.Codes, second.Codes, first.AbsMax, second.AbsMax, map1, map2, n,
+            left is null ? CudaArgument.Null : left, mark, rates.Beta1, rates.Rest1, rates.Beta2, rates.Rest2,
             rates.Decay, rates.StepSize, rates.Epsilon,
         ]);
     }

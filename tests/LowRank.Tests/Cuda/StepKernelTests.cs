@@ -53,6 +53,40 @@ public sealed class StepKernelTests : IDisposable
         Assert.False(start.eq(narrow).all().item<bool>());
     }
 
+    /// <summary>Left as they were: blocks with a gradient that is not finite, or whose square is not. The first one is told.</summary>
+    [Fact]
+    public void ABlockWhoseMomentsAreNotFiniteIsLeft()
+    {
+        manual_seed(8);
+        var maps = SafeTensors.Load(Golden.PathOf("quant/code_tables.safetensors"));
+        var (parameter, gradient, left) = (randn(1100), randn(1100), tensor(new[] { long.MaxValue }));
+        var moments = Enumerable.Range(0, 2).Select(_ => (Codes: zeros(1100, dtype: ScalarType.Byte), AbsMax: zeros(5))).ToArray();
+        void Step(int step, Tensor? told, long mark = 0) => EmulatedKernels.Run(CudaSteps.PlanAdamW8(parameter, gradient, moments[0], moments[1],
+            maps["dynamic_signed"], maps["dynamic_unsigned"], step, 0.01, 0.9, 0.999, 1e-8, 0.1, told, mark));
+        List<Tensor> All() => [parameter.clone(), .. moments.Select(m => m.AbsMax.repeat_interleave(256).narrow(0, 0, 1100))];
+        Step(1, left, 5L << 40);
+        Assert.Equal(long.MaxValue, left.item<long>());
+
+        (gradient[300], gradient[700], gradient[1099]) = (float.NaN, 1e20f, float.NegativeInfinity);            // blocks 1, 2 and the short 4
+        foreach (var told in new[] { left, null })
+        {
+            var (before, codes) = (All(), moments.Select(m => m.Codes.clone()).ToList());
+            Step(2, told, 5L << 40);
+            foreach (var (a, b) in before.Zip(All()))
+            {
+                var same = a.eq(b).to(ScalarType.Int32);
+                Assert.Equal([0, 256, 256, 0, 1100 - 1024], Enumerable.Range(0, 5).Select(i => same.narrow(0, i * 256, Math.Min(256, 1100 - i * 256)).sum().item<long>()));
+            }
+            foreach (var (a, b) in codes.Zip(moments))
+                foreach (var (start, count) in new[] { (256, 512), (1024, 76) }) Assert.True(a.narrow(0, start, count).eq(b.Codes.narrow(0, start, count)).all().item<bool>());
+            Assert.Equal((5L << 40) + 256, left.item<long>());
+        }
+        Step(3, left, 6L << 40);                                       // a later one does not take its place, an earlier one does
+        Assert.Equal((5L << 40) + 256, left.item<long>());
+        Step(4, left, 4L << 40);
+        Assert.Equal((4L << 40) + 256, left.item<long>());
+    }
+
     [Theory, InlineData(1, 1, 5), InlineData(33, 8, 20), InlineData(9, 40, 64), InlineData(16, 100, 30)]
     public void DorasRowNorm(int outFeatures, int rank, int inFeatures)
     {

@@ -108,6 +108,7 @@ static inline float __fmul_rn(float a, float b) { return a * b; }
 static inline float __fdiv_rn(float a, float b) { return a / b; }
 static inline float __fsqrt_rn(float a) { return std::sqrt(a); }
 static inline int __float2int_rn(float a) { return (int)std::nearbyint(a); }
+static inline void atomicMin(long long* to, long long value) { if (value < *to) *to = value; }   // threads take turns
 static inline unsigned max(unsigned a, unsigned b) { return a > b ? a : b; }
 static inline unsigned __float_as_uint(float v) { unsigned bits; std::memcpy(&bits, &v, 4); return bits; }
 static inline float __uint_as_float(unsigned bits) { float v; std::memcpy(&v, &bits, 4); return v; }

@@ -127,26 +127,46 @@ public sealed class EightBitAdamWTests : IDisposable
         }
     }
 
-    [Theory, InlineData(float.NaN), InlineData(float.PositiveInfinity), InlineData(1e25f)]
-    public void ABlockWithABadGradientIsLeftAndNamed(float bad)
+    public static TheoryData<float, bool> BadGradients =>
+        [.. from bad in (float[])[float.NaN, float.PositiveInfinity, 1e25f] from onDevice in (bool[])[false, true] select new TheoryDataRow<float, bool>(bad, onDevice)];
+
+    [Theory, MemberData(nameof(BadGradients))]
+    public void ABlockWithABadGradientIsLeftAndNamed(float bad, bool onDevice)
     {
+        using var device = onDevice ? new EmulatedDevice() : null;
+        using var earlier = new Parameter(randn(700));
         using var parameter = new Parameter(randn(1000));
-        using var optimizer = Over(All, ("layer.weight", parameter));
-        parameter.grad = randn(1000);
+        using var optimizer = Over(All, ("earlier", earlier), ("layer.weight", parameter));
+        (earlier.grad, parameter.grad) = (randn(700), randn(1000));
         optimizer.Step();
         var (before, state) = (parameter.detach().clone(), optimizer.Capture());
         var gradient = randn(1000);
         gradient[300] = bad;
+        gradient[999] = bad;                                                        // in the short last block too, which comes later
         parameter.grad = gradient;
+        var (first, moved) = (earlier.detach().clone(), randn(700));
+        earlier.grad = moved;
         var error = Assert.Throws<MomentsNotFiniteException>(optimizer.Step);
         Assert.Equal("layer.weight", error.Parameter);
         Assert.Contains("from its element 256 on", error.Message);
         var left = parameter.eq(before);
         Assert.True(left[TensorIndex.Slice(256, 512)].all().item<bool>());
-        Assert.Equal(256, left.sum().item<long>());
+        Assert.True(left[TensorIndex.Slice(768)].all().item<bool>());
+        Assert.Equal(256 + 232, left.sum().item<long>());
+        Assert.False(first.eq(earlier).any().item<bool>());
         var after = optimizer.Capture();
         SameBits(state["layer.weight.state2"][TensorIndex.Slice(256, 512)], after["layer.weight.state2"][TensorIndex.Slice(256, 512)], "codes");
         Assert.True(after.Values.All(part => part.isfinite().all().item<bool>()));
+        // It is told once. Of two parameters the first is named.
+        parameter.grad = randn(1000);
+        optimizer.Step();
+        Assert.False(parameter.eq(before).any().item<bool>());
+        (moved[0], gradient[999]) = (bad, 0);
+        (earlier.grad, parameter.grad) = (moved, gradient);
+        error = Assert.Throws<MomentsNotFiniteException>(optimizer.Step);
+        Assert.Equal("earlier", error.Parameter);
+        Assert.Contains("from its element 0 on", error.Message);
+        Assert.Equal(onDevice ? 8 : 0, device?.Launched.Count(name => name == "adamw8_f32") ?? 0);
     }
 
     [Fact]

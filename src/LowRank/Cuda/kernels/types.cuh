@@ -52,6 +52,8 @@ DEVICE u32 warp_max(u32 v) {
 // fmaxf would pass over a NaN. It goes into the block's absmax as it is, and whoever reads that finds it.
 DEVICE u32 magnitude_bits(float v) { return __float_as_uint(v) & 0x7fffffffu; }
 
+#define NOT_FINITE 0x7f800000u           // magnitude_bits from here on: an infinity or no number
+
 // How a block's values are scaled before their codes are looked up: a full block multiplies by 1 / absmax; a short last block divides, and
 // rounds to the source's type T as the references do; the floor 1e-38 keeps a block of zeros finite.
 struct BlockScale {

@@ -12,7 +12,8 @@ public sealed class MomentOptimizer : IDisposable
     private readonly List<(string Name, Parameter Parameter)> named = [];
     private readonly Dictionary<object, List<Moments>> slicesOf = new(ReferenceEqualityComparer.Instance);
     private readonly HashSet<object> steppedTogether = new(ReferenceEqualityComparer.Instance);
-    private readonly Dictionary<string, (Tensor First, Tensor Second)> maps = [];
+    private readonly Dictionary<string, EightBitDevice> devices = [];
+    private readonly List<(string Name, long Start)> coded = [];      // slices whose moments are codes
     private readonly AdamW? together;
     private PageFile? file;
 
@@ -50,7 +51,7 @@ public sealed class MomentOptimizer : IDisposable
                         slicesOf[named[i].Parameter].Add(new FullMoments(named[i].Parameter, options[i], (AdamW.State)states.Dequeue()));
             }
             foreach (var slice in layout)
-                if (!steppedTogether.Contains(named[slice.Parameter].Parameter)) Add(slice, named[slice.Parameter].Parameter, options[slice.Parameter]);
+                if (!steppedTogether.Contains(named[slice.Parameter].Parameter)) Add(slice, named[slice.Parameter], options[slice.Parameter]);
         }
         catch
         {
@@ -58,16 +59,18 @@ public sealed class MomentOptimizer : IDisposable
             throw;
         }
 
-        void Add(MomentSlice slice, Parameter parameter, AdamW.Options options)
+        void Add(MomentSlice slice, (string Name, Parameter Parameter) of, AdamW.Options options)
         {
+            var parameter = of.Parameter;
             if (options.amsgrad == true || options.maximize == true)
                 throw new ArgumentException("AMSGrad and maximizing are for FullAdamW without pages; leave them or the choice of an optimizer out");
             Moments moments = slice.Kind switch
             {
                 MomentKind.Full => new FullMoments(parameter, options, slice.Start, slice.Count),
                 MomentKind.Wide => new WideMoments(parameter, options, slice.Start, slice.Count),
-                _ => new EightBitMoments(parameter, options, slice.Start, slice.Count, MapsOn),
+                _ => new EightBitMoments(parameter, options, slice.Start, slice.Count, coded.Count, On),
             };
+            if (moments is EightBitMoments) coded.Add((of.Name, slice.Start));
             slicesOf[parameter].Add(moments);
             if (slice.Paged)
                 moments.MoveToPages(part => part.device_type == DeviceType.CPU ? new FilePage(file ??= new(how.PageFolder), part) : new HostPage(part));
@@ -89,7 +92,7 @@ public sealed class MomentOptimizer : IDisposable
     }
 
     /// <summary>A step for every parameter that has a gradient.</summary>
-    /// <exception cref="MomentsNotFiniteException">On the CPU, where moments are codes: a block of 256 got a moment that is not finite. It was
+    /// <exception cref="MomentsNotFiniteException">Where moments are codes: a block of 256 got a moment that is not finite. It was
     /// left as it was, moments and parameter; everything else has taken the step.</exception>
     public void Step()
     {
@@ -104,6 +107,8 @@ public sealed class MomentOptimizer : IDisposable
             foreach (var slice in slicesOf[parameter])
                 if (slice.Step() is >= 0 and var element) bad ??= (name, element);
         }
+        foreach (var device in devices.Values)
+            if (device.TakeLeft() is var (slice, element)) bad ??= (coded[slice].Name, coded[slice].Start + element);
         if (bad is var (which, where)) throw new MomentsNotFiniteException(which, where);
     }
 
@@ -195,7 +200,7 @@ public sealed class MomentOptimizer : IDisposable
     {
         together?.Dispose();
         foreach (var moments in slicesOf.Values.SelectMany(slices => slices)) moments.Dispose();
-        foreach (var map in maps.Values.SelectMany(pair => new[] { pair.First, pair.Second })) map.Dispose();
+        foreach (var device in devices.Values) device.Dispose();
         file?.Dispose();
     }
 
@@ -211,14 +216,8 @@ public sealed class MomentOptimizer : IDisposable
         }
     }
 
-    /// <summary>The values that codes stand for, on a GPU.</summary>
-    private (Tensor First, Tensor Second) MapsOn(Device device)
-    {
-        if (maps.TryGetValue(device.ToString(), out var found)) return found;
-        return maps[device.ToString()] = (On(EightBitTable.Dynamic), On(EightBitTable.DynamicUnsigned));
-
-        Tensor On(EightBitTable table) => tensor(table.Values, device: device).DetachFromDisposeScope();
-    }
+    private EightBitDevice On(Device device) =>
+        devices.TryGetValue(device.ToString(), out var found) ? found : devices[device.ToString()] = EightBitDevice.On(device);
 
     /// <summary>torch's defaults for what a group leaves open.</summary>
     private static void Complete(AdamW.Options options)

@@ -33,7 +33,8 @@ internal abstract class Moments(Parameter parameter, AdamW.Options options, long
     protected AdamW.Options Options => options;
 
     /// <summary>One step with the parameter's gradient, which is there.</summary>
-    /// <returns>The element from which on a block was left as it was because a moment of it is not finite, or -1.</returns>
+    /// <returns>The element from which on a block was left as it was because a moment of it is not finite, or -1. On a GPU
+    /// <see cref="EightBitDevice.TakeLeft"/> tells.</returns>
     public long Step()
     {
         long bad = -1;
@@ -203,9 +204,43 @@ internal sealed class WideMoments(Parameter parameter, AdamW.Options options, lo
     }
 }
 
+/// <summary>What steps of 8-bit moments need on a GPU.</summary>
+/// <param name="First">[256] float32: what the first moment's codes stand for.</param>
+/// <param name="Second">The second moment's.</param>
+/// <param name="Left">[1] int64: of the blocks that a step left as they were the least number of slice · 2⁴⁰ + element; else the largest int64.</param>
+internal sealed record EightBitDevice(Tensor First, Tensor Second, Tensor Left) : IDisposable
+{
+    private const int ElementBits = 40;
+
+    public static EightBitDevice On(Device device) =>
+        new(On(tensor(EightBitTable.Dynamic.Values), device), On(tensor(EightBitTable.DynamicUnsigned.Values), device), On(tensor(new[] { long.MaxValue }), device));
+
+    /// <summary>What a slice's elements are counted from in <see cref="Left"/>.</summary>
+    public static long Mark(int slice) => (long)slice << ElementBits;
+
+    /// <summary>The first block that was left since the last call, if there is one. Waits for the device: one number for all parameters.</summary>
+    public (int Slice, long Element)? TakeLeft()
+    {
+        var left = Left.item<long>();
+        if (left == long.MaxValue) return null;
+        Left.fill_(long.MaxValue);
+        return ((int)(left >> ElementBits), left & ((1L << ElementBits) - 1));
+    }
+
+    public void Dispose()
+    {
+        foreach (var part in new[] { First, Second, Left }) part.Dispose();
+    }
+
+    private static Tensor On(Tensor values, Device device)
+    {
+        using (values) return values.to(device).DetachFromDisposeScope();
+    }
+}
+
 /// <summary>Moments as 8-bit codes with a scale for each block of 256, on the CPU by <see cref="AdamW8Kernel"/>, on a GPU by
 /// <see cref="CudaSteps.AdamW8"/>.</summary>
-internal sealed class EightBitMoments(Parameter parameter, AdamW.Options options, long start, long count, Func<Device, (Tensor, Tensor)> mapsOn)
+internal sealed class EightBitMoments(Parameter parameter, AdamW.Options options, long start, long count, int slice, Func<Device, EightBitDevice> on)
     : Moments(parameter, options, start, count)
 {
     private static (string, long, ScalarType)[] PartsOf(long count) => [("state1", count, ScalarType.Byte), ("state2", count, ScalarType.Byte),
@@ -218,13 +253,13 @@ internal sealed class EightBitMoments(Parameter parameter, AdamW.Options options
     protected override long Update(Tensor gradient) => OnFlat(gradient, (values, flat) =>
     {
         var (first, second) = ((State[0], State[2]), (State[1], State[3]));
-        if (values.device_type == TorchSharp.DeviceType.CPU)
+        if (!KernelLauncher.Has(values))
             return AdamW8Kernel.Run(values, flat, first, second, new(Steps, Options.LearningRate!.Value, Options.beta1!.Value, Options.beta2!.Value,
                 Options.eps!.Value, Options.weight_decay!.Value));
-        var (map1, map2) = mapsOn(values.device);
+        var (map1, map2, left) = on(values.device);
         CudaSteps.AdamW8(values, flat, first, second, map1, map2, Steps, Options.LearningRate!.Value, Options.beta1!.Value, Options.beta2!.Value,
-            Options.eps!.Value, Options.weight_decay!.Value);
-        return -1;
+            Options.eps!.Value, Options.weight_decay!.Value, left, EightBitDevice.Mark(slice));
+        return -1;                                                              // the optimizer asks for all slices at once
     });
 
     // On the CPU whatever the device: this is for the rare moments when something else looks at moments.
