@@ -59,28 +59,32 @@ public static class CudaSteps
     /// <summary>Can <see cref="DoraRowNorm"/> run on this device? Everywhere else torch's operators give the same norm.</summary>
     internal static bool HasDoraRowNorm(Device device) => KernelLauncher.Current.CanRun("rownorm.cu", device);
 
-    /// <summary>‖W_o + s B_o A‖ of each row from products that are at hand, all float32 (DoRA, arXiv 2402.09353, eq. 5).</summary>
+    /// <summary>‖W_o + s B_o A‖ of each row from products that are at hand, all float32 (DoRA, arXiv 2402.09353, eq. 5). Rows whose terms nearly
+    /// cancel are computed from W and A.</summary>
+    /// <param name="w">[out, in].</param>
+    /// <param name="a">[r, in].</param>
     /// <param name="squares">[out]: ‖W_o‖².</param>
     /// <param name="wa">[out, r]: W Aᵀ.</param>
     /// <param name="b">[out, r].</param>
     /// <param name="gram">[r, r]: A Aᵀ.</param>
     /// <param name="scale">s.</param>
     /// <param name="norm">[out]; written.</param>
-    /// <param name="cancelled">[out] bytes, written: 1 for a row whose terms nearly cancel, so that only W itself gives its norm.</param>
-    public static void DoraRowNorm(Tensor squares, Tensor wa, Tensor b, Tensor gram, double scale, Tensor norm, Tensor? cancelled = null) =>
-        PlanDoraRowNorm(squares, wa, b, gram, scale, norm, cancelled).Run();
+    public static void DoraRowNorm(Tensor w, Tensor a, Tensor squares, Tensor wa, Tensor b, Tensor gram, double scale, Tensor norm) =>
+        PlanDoraRowNorm(w, a, squares, wa, b, gram, scale, norm).Run();
 
-    internal static KernelLaunch PlanDoraRowNorm(Tensor squares, Tensor wa, Tensor b, Tensor gram, double scale, Tensor norm, Tensor? cancelled = null)
+    internal static KernelLaunch PlanDoraRowNorm(Tensor w, Tensor a, Tensor squares, Tensor wa, Tensor b, Tensor gram, double scale, Tensor norm)
     {
         if (b.dim() != 2) throw new ArgumentException($"b is [{string.Join(", ", b.shape)}]; [out, r] is wanted");
-        var (device, rows, rank) = (b.device, (int)b.shape[0], (int)b.shape[1]);
+        if (w.dim() != 2) throw new ArgumentException($"w is [{string.Join(", ", w.shape)}]; [out, in] is wanted");
+        var (device, rows, width, rank) = (b.device, (int)b.shape[0], (int)w.shape[1], (int)b.shape[1]);
+        CudaQuantization.Expect(w, device, ScalarType.Float32, (long)rows * width, nameof(w));
+        CudaQuantization.Expect(a, device, ScalarType.Float32, (long)rank * width, nameof(a));
         CudaQuantization.Expect(b, device, ScalarType.Float32, b.NumberOfElements, nameof(b));
         CudaQuantization.Expect(wa, device, ScalarType.Float32, b.NumberOfElements, nameof(wa));
         CudaQuantization.Expect(squares, device, ScalarType.Float32, rows, nameof(squares));
         CudaQuantization.Expect(norm, device, ScalarType.Float32, rows, nameof(norm));
         CudaQuantization.Expect(gram, device, ScalarType.Float32, (long)rank * rank, nameof(gram));
-        if (cancelled is not null) CudaQuantization.Expect(cancelled, device, ScalarType.Byte, rows, nameof(cancelled));
         return new("rownorm.cu", "dora_row_norm", device, CudaQuantization.Blocks(rows, CudaQuantization.Warps),
-            [squares, wa, b, gram, norm, cancelled is null ? CudaArgument.Null : cancelled, rows, rank, (float)scale]);
+            [squares, wa, b, gram, w, a, norm, rows, width, rank, (float)scale]);
     }
 }

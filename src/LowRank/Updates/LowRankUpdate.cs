@@ -227,9 +227,9 @@ public sealed class LowRankUpdate : Update
         using var a = lora_A.to(wide);
         using var at = a.t();
         using var b = ScaledB(wide);
-        using var wa = weight.OverRows(rows => rows.mm(at));                    // [m, in] x [in, r] -> [m, r]
         using var aa = a.mm(at);                                                // [r, in] x [in, r] -> [r, r]
-        if (wide == ScalarType.Float32 && CudaSteps.HasDoraRowNorm(wa.device)) return RowNormByKernel(weight, wa, b, aa, at);
+        if (wide == ScalarType.Float32 && CudaSteps.HasDoraRowNorm(weight.Device)) return RowNormSquaredByKernel(weight, a, at, b, aa);
+        using var wa = weight.OverRows(rows => rows.mm(at));                    // [m, in] x [in, r] -> [m, r]
         using var baa = b.mm(aa);                                               // [out, r] x [r, r] -> [out, r]
         using var ownTerms = baa.mul(b);
         using var own = ownTerms.sum(1);                                        // s²·rowsum((B A Aᵀ) ⊙ B)
@@ -244,15 +244,22 @@ public sealed class LowRankUpdate : Update
         return norm;
     }
 
-    /// <summary>The same from wa = W Aᵀ [out, r], sB and A Aᵀ in one kernel (rownorm.cu) where seven operators would run, on a GPU.</summary>
-    private static Tensor RowNormByKernel(FrozenWeight weight, Tensor wa, Tensor b, Tensor aa, Tensor at)
+    /// <summary>The same on a GPU from A [r, in], sB and A Aᵀ: one kernel (rownorm.cu) where seven operators would run. It knows by itself which rows
+    /// cancel, and has W's rows at hand: nothing waits for the device.</summary>
+    private static Tensor RowNormSquaredByKernel(FrozenWeight weight, Tensor a, Tensor at, Tensor b, Tensor aa)
     {
-        var norm = empty([wa.shape[0]], ScalarType.Float32, wa.device);
-        using var cancelled = empty([wa.shape[0]], ScalarType.Byte, wa.device);
-        CudaSteps.DoraRowNorm(weight.RowNormSquared(), wa, b, aa, 1, norm, cancelled);
-        norm.mul_(norm);
-        RecomputeCancelled(weight, norm, cancelled, at, b);
-        return norm;
+        var squares = weight.RowNormSquared();
+        using var aRows = a.contiguous();
+        return weight.OverRows((rows, first) =>
+        {
+            using var w = rows.contiguous();
+            using var wa = w.mm(at);                                            // [m, in] x [in, r] -> [m, r]
+            using var squaresOfRows = squares.narrow(0, first, w.shape[0]);
+            using var bOfRows = b.narrow(0, first, w.shape[0]);
+            var norm = empty([w.shape[0]], ScalarType.Float32, w.device);
+            CudaSteps.DoraRowNorm(w, aRows, squaresOfRows, wa, bOfRows, aa, 1, norm);
+            return norm.mul_(norm);
+        });
     }
 
     /// <summary>

@@ -91,11 +91,14 @@ public abstract class FrozenWeight
 
     /// <summary>Calls a function of some rows of W, [m, in] in float32 or wider, for all rows in chunks, and joins its results
     /// along rows.</summary>
-    internal Tensor OverRows(Func<Tensor, Tensor> function)
+    internal Tensor OverRows(Func<Tensor, Tensor> function) => OverRows((rows, _) => function(rows));
+
+    /// <summary>The same, of the rows from which the second argument is the first.</summary>
+    internal Tensor OverRows(Func<Tensor, long, Tensor> function)
     {
         using var dense = Dequantize();
         var wide = Wide(dense.dtype);
-        if (dense.dtype == wide) return function(dense);
+        if (dense.dtype == wide) return function(dense, 0);
 
         // A 16-bit W is widened a chunk at a time: no second, wide copy of it exists at once.
         var step = Math.Max(1, ElementsPerChunk / Math.Max(1, InFeatures));
@@ -104,7 +107,7 @@ public abstract class FrozenWeight
         {
             using var chunk = dense.narrow(0, row, Math.Min(step, OutFeatures - row));
             using var widened = chunk.to(wide);
-            parts.Add(function(widened));
+            parts.Add(function(widened, row));
         }
         var joined = cat(parts, 0);
         foreach (var part in parts) part.Dispose();

@@ -111,7 +111,7 @@ public sealed class KernelsAtRandom : IDisposable
     {
         var (w, a, b) = (randn(outFeatures, 200), randn(rank, 200), randn(outFeatures, rank));
         var norm = full(outFeatures, double.NaN);
-        EmulatedKernels.Run(CudaSteps.PlanDoraRowNorm(w.square().sum(1), w.mm(a.t()), b, a.mm(a.t()), 2, norm));
+        EmulatedKernels.Run(CudaSteps.PlanDoraRowNorm(w, a, w.square().sum(1), w.mm(a.t()), b, a.mm(a.t()), 2, norm));
         var sum = w.to(ScalarType.Float64).add(b.to(ScalarType.Float64).mm(a.to(ScalarType.Float64)).mul(2));      // [out, r] x [r, in]
         Golden.Close(linalg.vector_norm(sum, 2, [1]), norm, 5e-6, "norm");
     }

@@ -38,7 +38,7 @@ public sealed class CudaErrorTests : IDisposable
         Assert.Contains("a group has at least one input", Refused(() => CudaRowQuantization.QuantizeGroups4(zeros(2, 8), 0, Bytes(8), zeros(2), zeros(2))));
         Assert.Contains("zeros is [2] Float32; 4 elements", Refused(() => CudaRowQuantization.DequantizeGroups4(Bytes(8), zeros(2, 2), zeros(2), 4, zeros(2, 8))));
         Assert.Contains("map is [16]", Refused(() => CudaQuantization.Quantize8(output, table, zeros(1), 64, Bytes(128), absmax)));
-        Assert.Contains("gram is [3]", Refused(() => CudaSteps.DoraRowNorm(zeros(2), zeros(2, 3), zeros(2, 3), zeros(3), 1, zeros(2))));
+        Assert.Contains("gram is [3]", Refused(() => CudaSteps.DoraRowNorm(zeros(2, 5), zeros(3, 5), zeros(2), zeros(2, 3), zeros(2, 3), zeros(3), 1, zeros(2))));
         Assert.Contains("packed is [47] Byte; 48 elements", Refused(() => CudaQuantization.Dequantize3(Bytes(47), absmax, zeros(8), 64, output)));
         Assert.Contains("table is [16] Float32; 8 elements", Refused(() => CudaQuantization.Quantize3(output, table, 64, Bytes(48), absmax)));
         Assert.Contains("absmax is [2] Float32; 4 elements", Refused(() => CudaQuantization.Quantize3(output, zeros(8), 32, Bytes(48), absmax)));

@@ -94,6 +94,29 @@ public sealed class LayerRoutingTests : IDisposable
         }
     }
 
+    /// <summary>A 16-bit W is widened in pieces: each gets its own rows of everything.</summary>
+    [Fact]
+    public void DorasNormIsTheSameOverPieces()
+    {
+        const int Rows = 600, Cancels = 590;                            // of 2048: a piece of 512 and one of 88
+        var layer = new AdaptedLinear(2048, Rows);
+        layer.to(ScalarType.BFloat16);
+        layer.Adapt(Adapter.Dora(rank: 2, alpha: 3));
+        var update = (LowRankUpdate)layer.Adapters[0].Update;
+        using var grad = no_grad();
+        update.B.normal_();
+        var rows = update.B.narrow(0, Cancels, 1).to(ScalarType.Float32).mm(update.A.to(ScalarType.Float32)).mul(-update.Scale);       // [1, r] x [r, in]
+        layer.get_parameter("weight")!.narrow(0, Cancels, 1).copy_(rows);
+        var expected = new DirectionNorm().Of(layer.Weight, update);
+        using var device = new EmulatedDevice();
+        layer.Weight.Invalidate();
+        var norm = new DirectionNorm().Of(layer.Weight, update);
+        Golden.Close(expected, norm, 2e-6, "C");
+        Golden.Close(expected.narrow(0, Cancels, 1), norm.narrow(0, Cancels, 1), 1e-4, "C of the row that cancels");
+        Assert.True(expected[Cancels].item<float>() < 0.01 * expected.mean().item<float>());
+        Assert.Equal(["dora_row_norm", "dora_row_norm"], device.Launched);
+    }
+
     /// <summary>DoRA's norm in one kernel, and the rows that nearly cancel from W itself.</summary>
     [Theory, InlineData(true), InlineData(false)]
     public void DorasNormIsTheSame(bool quantized)
