@@ -56,7 +56,7 @@ public sealed class ConvertTests : IDisposable
     {
         var notebook = Notebook.Create();
         notebook.Add("markdown", "# Title\n\nwith `code`\n\n%% and a line that looks like a mark");
-        notebook.Add("code", "using System.IO;\n#!time\nvar x = 1; // one\nforeach (var y in new[] { 1, 2 }) Console.Write(y);\nint Twice(int n) => 2 * n;", "parameters");
+        notebook.Add("code", "using System.IO;\n#!time\nvar x = 1; // one\nforeach (var y in new[] { 1, 2 }) Console.Write(y);\nconst int Two = 2;\nint Twice(int n) => Two * n;", "parameters");
         notebook.Add("code", "var x = \"text\";\nvar y = x + Twice(2);\nFunc<int, int> f = x => x + 1;\ny");
         notebook.Add("code", "/// <summary>A box.</summary>\nclass Box { public int x = 3; public int Twice() => 2 * x; }\nrecord Pair(int x, int y);\nvar box = new Box();");
         notebook.Add("code", "int Twice(int n) => n + n + 1;\nclass Box { public int Side; }\nnew Box { Side = Twice(4) }.Side");

@@ -115,7 +115,8 @@ internal static class ProgramWriter
                     types.Append(ProgramFormat.Moved(name)).Append('\n').Append(Part(text, member.Span, inside)).Append("\n\n");
                     changes.Add(new(member.Span, ProgramFormat.Moved(name)));
                     break;
-                case GlobalStatementSyntax or FieldDeclarationSyntax { Modifiers.Count: 0 } or IncompleteMemberSyntax:
+                case GlobalStatementSyntax or IncompleteMemberSyntax:
+                case FieldDeclarationSyntax field when field.Modifiers.All(modifier => modifier.ValueText == "const"): // a local may be one too
                     break;
                 case MethodDeclarationSyntax method when method.ParameterList.Parameters is not [{ Modifiers: [{ RawKind: (int)Microsoft.CodeAnalysis.CSharp.SyntaxKind.ThisKeyword }, ..] }, ..]
                     && method.Modifiers.All(modifier => modifier.ValueText is "static" or "async" or "unsafe"):
