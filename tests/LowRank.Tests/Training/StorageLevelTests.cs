@@ -1,4 +1,4 @@
-// Storage levels that change while training: the rule by scripted losses, returns bit for bit, what is counted, and what is refused.
+// Storage levels that change while training: returns bit for bit, what is counted, and what is refused. (The rule: StorageLevelRuleTests.)
 using LowRank.Tests.Cuda;
 using TorchSharp;
 using static LowRank.Tests.Training.TinyTraining;
@@ -20,44 +20,6 @@ public sealed class StorageLevelTests : IDisposable
     }
 
     private static readonly StorageFormat Int8 = new Int8Rows(), Four = Nf4.WithDoubleQuantization, Three = Nf3.WithDoubleQuantization;
-
-    /// <summary>The level after each loss, of three levels from 0.</summary>
-    private static string Levels(double[] losses, double gain = 0.1, double tolerance = 0.2, int patience = 1, int rest = 0, int start = 0)
-    {
-        var rule = new StorageLevelRule(3, start, gain, tolerance, patience, rest);
-        return string.Join(' ', losses.Select(rule.Next));
-    }
-
-    [Fact]
-    public void DownWhileTheLossFallsByTheGain()
-    {
-        // The first evaluation, and the first after a change, has none before it to gain on; no level below the last.
-        Assert.Equal("0 1 1 2 2 2", Levels([3, 2.9, 2.7, 2.5, 2.3, 2.1]));
-        Assert.Equal("0 0 0 0", Levels([3, 2.95, 2.9, 2.85]));
-        Assert.Equal("0 0 1 1 1 2", Levels([3, 2.8, 2.6, 2.5, 2.3, 2.1], patience: 2));
-        Assert.Equal("0 0 0 0 1", Levels([3, 2.8, 2.75, 2.6, 2.4], patience: 2));       // in a row
-    }
-
-    [Fact]
-    public void UpWhenItIsAboveTheBestByMoreThanTheTolerance()
-    {
-        Assert.Equal("2 2 1 0 0 0", Levels([3, 3.19, 3.3, 3.3, 3.3, 3.3], start: 2));
-        Assert.Equal("2 2 2 2 1", Levels([3, 3.3, 3.15, 3.3, 3.3], start: 2, patience: 2));        // in a row
-        Assert.Equal("2 2 1 1 0", Levels([3, 3.3, 3.3, 3.3, 3.3], start: 2, patience: 2));
-        Assert.Equal("2 1 0 0", Levels([3, double.NaN, double.PositiveInfinity, double.NaN], start: 2));
-        Assert.Equal("1 0", Levels([double.NaN, double.NaN], start: 2));
-        // The best is the run's, not the level's: what a coarser level costs counts, however it goes on from there.
-        Assert.Equal("0 1 0", Levels([3, 2.5, 2.8]));
-    }
-
-    [Fact]
-    public void ALevelThatWasLeftStaysClosedForAWhile()
-    {
-        double[] backAndForth = [3, 2.8, 3.1, 2.7, 2.5, 2.3, 2.1, 1.9];
-        Assert.Equal("0 1 0 0 1 1 2 2", Levels(backAndForth));
-        Assert.Equal("0 1 0 0 0 1 1 2", Levels(backAndForth, rest: 2));
-        Assert.Equal("0 1 0 0 0 0 1 1", Levels(backAndForth, rest: 3));
-    }
 
     /// <summary>A run whose evaluations are a script; gives the levels at which each was made.</summary>
     private static (StorageLevelPolicy Policy, TrainingRun Run) Train(CausalLm model, double[] losses, StorageLevelPolicy policy, params TrainingPolicy[] more)
