@@ -89,3 +89,13 @@ sealed class TableFormatters
         new Formatter<Table>(Mime.Plain, table => table.ToString()),
     ];
 }
+
+sealed class ClaimFormatters
+{
+    public IEnumerable<object> CreateTypeFormatters() =>
+    [
+        new Formatter<Claim>(Claim.MimeType, claim => claim.ToJson()),
+        new Formatter<Claim>(Mime.Html, claim => claim.ToHtml()),
+        new Formatter<Claim>(Mime.Plain, claim => claim.ToString()),
+    ];
+}

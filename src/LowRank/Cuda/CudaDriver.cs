@@ -54,6 +54,27 @@ internal sealed unsafe class CudaDriver
         return (major, minor, context);
     }
 
+    /// <summary>What the driver calls a device: "NVIDIA H100 80GB HBM3".</summary>
+    public string Name(int index)
+    {
+        const int length = 256;
+        var text = stackalloc byte[length];
+        int device;
+        Check(deviceGet(&device, index), $"cuda:{index}");
+        Check(((delegate* unmanaged<byte*, int, int, int>)Export("cuDeviceGetName"))(text, length, device), $"the name of cuda:{index}");
+        return Marshal.PtrToStringUTF8((nint)text) ?? "";
+    }
+
+    /// <summary>All memory of a device.</summary>
+    public long MemoryBytes(int index)
+    {
+        int device;
+        nuint bytes;
+        Check(deviceGet(&device, index), $"cuda:{index}");
+        Check(((delegate* unmanaged<nuint*, int, int>)Export("cuDeviceTotalMem_v2"))(&bytes, device), $"the memory of cuda:{index}");
+        return (long)bytes;
+    }
+
     /// <summary>Loads machine code into a context.</summary>
     public nint Load(nint context, byte[] image, string name)
     {
