@@ -72,6 +72,31 @@ public sealed class CommandTests : IDisposable
     }
 
     [Fact]
+    public async Task TheSitesFirstPageIsALedgerOfWhatTheNotebooksAsserted()
+    {
+        string charts = typeof(Charts.Claim).Assembly.Location;
+        Save("01-lora.ipynb", "// parameters\nvar seed = 3;", $"#r \"{charts}\"\nusing Charts;",
+            "display(Claim.Reproduced(\"a < b\", \"Hu et al. 2021, Table 5\", 1 < 2, $\"1 | {seed}\", [seed]));\ndisplay(Claim.NotHere(\"c beats d\", \"ibid.\", true, \"0.1 nats\"));");
+        Save("02-plain.ipynb", "// parameters", "1 + 1");
+
+        var (code, output) = await Workbook("export", "01-lora.ipynb", "02-plain.ipynb", "-o", "site");
+        Assert.True(code == 0, output);
+        string index = File.ReadAllText(Path.Combine(_folder, "site", "index.html"));
+        Assert.Contains("2 claims: 1 reproduced, 1 not at this size", index);
+        Assert.Contains("a &lt; b <small>Hu et al. 2021, Table 5</small>", index);
+        Assert.Contains("1 | 3 <small>seed 3</small>", index);
+        var link = System.Text.RegularExpressions.Regex.Match(index, "href=\"(01-lora\\.html)#([^\"]+)\"");
+        Assert.Contains($"id=\"{link.Groups[2].Value}\"", File.ReadAllText(Path.Combine(_folder, "site", link.Groups[1].Value)));
+        string claims = File.ReadAllText(Path.Combine(_folder, "site", "claims.md"));
+        Assert.Contains("| a \\< b (Hu et al. 2021, Table 5) | ✓ reproduced | 1 \\| 3 (seed 3) | 01-lora", claims);
+
+        (code, output) = await Workbook("export", "02-plain.ipynb", "-o", "plain");
+        Assert.True(code == 0, output);
+        Assert.DoesNotContain("claims", File.ReadAllText(Path.Combine(_folder, "plain", "index.html")));
+        Assert.False(File.Exists(Path.Combine(_folder, "plain", "claims.md")));
+    }
+
+    [Fact]
     public async Task SweepRunsEveryLessonThatHasASearchWithItSwitchedOn()
     {
         Save("notebooks/a.ipynb", "// parameters\nvar sweep = false;", "System.IO.File.WriteAllText(\"found.txt\", $\"{sweep}\");");

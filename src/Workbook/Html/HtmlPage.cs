@@ -50,6 +50,9 @@ public static class HtmlPage
 
         """;
 
+    /// <summary>The anchor of a cell, for links from other pages.</summary>
+    internal static string Anchor(string cellId) => "cell-" + cellId;
+
     private static string Cell(NotebookCell cell) => cell.Type switch
     {
         "markdown" => $"<section class=\"markdown\">\n{MarkdownHtml.Render(cell.Source)}</section>\n",
@@ -59,7 +62,7 @@ public static class HtmlPage
 
     private static string Code(NotebookCell cell)
     {
-        var html = new StringBuilder("<section class=\"code\">\n");
+        var html = new StringBuilder($"<section class=\"code\"{(cell.Id is { } id ? $" id=\"{WebUtility.HtmlEncode(Anchor(id))}\"" : "")}>\n");
         string number = cell.ExecutionCount is { } count ? $"{count}" : "";
         if (cell.Source.Trim().Length > 0)
             html.Append($"<div class=\"source\"><span class=\"number\">{number}</span><pre><code>{CSharpHighlighter.Highlight(cell.Source)}</code></pre></div>\n");

@@ -1,5 +1,5 @@
-// A folder of pages: one for each executed notebook, and an index that shows what each is about. Every page is self-contained, so the
-// folder works from a disk, a web server or an e-mail.
+// A folder of pages: one for each executed notebook, and an index that has what became of the papers' claims, and what each lesson is about.
+// Every page is self-contained, so the folder works from a disk, a web server or an e-mail.
 
 using System.Net;
 using System.Text;
@@ -14,7 +14,10 @@ internal static class Site
 {
     private const string Title = "Low-rank adaptation in C#";
 
-    /// <summary>Writes NAME.html for each notebook and index.html; what else lies in the folder stays.</summary>
+    /// <summary>The ledger as Markdown.</summary>
+    internal const string ClaimsFile = "claims.md";
+
+    /// <summary>Writes NAME.html for each notebook, index.html and, where lessons test claims, <see cref="ClaimsFile"/>; what else lies in the folder stays.</summary>
     /// <param name="folder">Made if it is not there.</param>
     /// <param name="notebooks">Executed notebooks with their names, in the index's order.</param>
     public static void Write(string folder, IReadOnlyList<(string Name, Notebook Notebook)> notebooks)
@@ -26,12 +29,18 @@ internal static class Site
             string links = Link(i > 0 ? notebooks[i - 1] : null, "← ") + "<a href=\"index.html\">all lessons</a>" + Link(i + 1 < notebooks.Count ? notebooks[i + 1] : null, "", " →");
             TextFile.Replace(Path.Combine(folder, name + ".html"), HtmlPage.Render(notebook, name, $"<nav class=\"site\">{links}</nav>\n"));
         }
-        TextFile.Replace(Path.Combine(folder, "index.html"), HtmlPage.Document(Title, Index(notebooks)));
+        var ledger = Ledger.Of(notebooks);
+        TextFile.Replace(Path.Combine(folder, "index.html"), HtmlPage.Document(Title, Index(notebooks, ledger)));
+        if (ledger.Lessons.Count > 0)
+            TextFile.Replace(Path.Combine(folder, ClaimsFile), ledger.ToMarkdown());
     }
 
-    private static string Index(IReadOnlyList<(string Name, Notebook Notebook)> notebooks)
+    private static string Index(IReadOnlyList<(string Name, Notebook Notebook)> notebooks, Ledger ledger)
     {
-        var html = new StringBuilder($"<h1>{Title}</h1>\n<ol class=\"lessons\">\n");
+        var html = new StringBuilder($"<h1>{Title}</h1>\n");
+        if (ledger.Lessons.Count > 0)
+            html.Append($"<p><a href=\"#lessons\">the lessons</a></p>\n{ledger.ToHtml()}<h2 id=\"lessons\">The lessons</h2>\n");
+        html.Append("<ol class=\"lessons\">\n");
         foreach (var (name, notebook) in notebooks)
         {
             html.Append($"<li><h2><a href=\"{Uri.EscapeDataString(name)}.html\">{WebUtility.HtmlEncode(HtmlPage.Heading(notebook) ?? name)}</a></h2>\n");
