@@ -41,11 +41,7 @@ public sealed class QuestionBatches
     public Batch At(long step)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(step);
-        return ToBatch([.. Enumerable.Range(0, batchSize).Select(i =>
-        {
-            var (epoch, place) = Math.DivRem(step * batchSize + i, rows.Count);
-            return rows[(int)new Shuffle(rows.Count, StableHash.Mix(StableHash.Mix((ulong)seed) + (ulong)epoch))[place]];
-        })]);
+        return ToBatch([.. Shuffle.Epochs(rows.Count, seed, step * batchSize, batchSize).Select(place => rows[place])]);
     }
 
     /// <summary>Every question in the order given; the last batch may be smaller.</summary>

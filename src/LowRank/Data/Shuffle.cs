@@ -10,6 +10,14 @@ internal readonly struct Shuffle(long count, ulong key)
     private const int Rounds = 4;
     private readonly int halfBits = Math.Max(1, (65 - (int)long.LeadingZeroCount(count - 1)) / 2);
 
+    /// <summary>Places <paramref name="first"/> and on of an endless run of epochs, each of which has every number below <paramref name="count"/> once,
+    /// in an order of its own.</summary>
+    public static IEnumerable<int> Epochs(int count, long seed, long first, int many) => Enumerable.Range(0, many).Select(i =>
+    {
+        var (epoch, place) = Math.DivRem(first + i, count);
+        return (int)new Shuffle(count, StableHash.Mix(StableHash.Mix((ulong)seed) + (ulong)epoch))[place];
+    });
+
     /// <summary>The number at a place; each number is at one place.</summary>
     public long this[long place]
     {
