@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 
 namespace LowRank;
 
-/// <summary>The training loop: AdamW on whatever has requires_grad, warm-up and cosine, clipping, accumulation, evaluation, metrics.</summary>
+/// <summary>The training loop: AdamW on whatever has requires_grad, warm-up and decay, clipping, accumulation, evaluation, metrics.</summary>
 public static class Trainer
 {
     /// <summary>Trains a language model's trainable parameters on batches made on demand.</summary>

@@ -1,5 +1,15 @@
 namespace LowRank;
 
+/// <summary>How the learning rate goes from its highest to its last, once the warm-up is over.</summary>
+public enum LearningRateSchedule
+{
+    /// <summary>Half a cosine: slowly, fast, slowly.</summary>
+    Cosine,
+
+    /// <summary>A straight line.</summary>
+    Linear,
+}
+
 /// <summary>How <see cref="Trainer.Fit(CausalLm, Func{long, Batch}, TrainingOptions?)"/> trains. The defaults suit an adapter on a small model.</summary>
 public sealed record TrainingOptions
 {
@@ -9,7 +19,10 @@ public sealed record TrainingOptions
     /// <summary>The highest learning rate, reached after the warm-up.</summary>
     public double LearningRate { get; init; } = 1e-3;
 
-    /// <summary>The learning rate of the last step, as a part of the highest.</summary>
+    /// <summary>The way down from the highest learning rate to the last.</summary>
+    public LearningRateSchedule Schedule { get; init; }
+
+    /// <summary>The learning rate of the last step, as a part of the highest; 1 keeps it constant.</summary>
     public double FinalLearningRatePart { get; init; } = 0.1;
 
     /// <summary>Steps over which the learning rate rises linearly from 0.</summary>
@@ -64,6 +77,7 @@ public sealed record TrainingOptions
         if (EvaluateEvery < 1) throw new ArgumentException($"EvaluateEvery is {EvaluateEvery}; it must be at least 1");
         if (!(LearningRate >= 0 && double.IsFinite(LearningRate))) throw new ArgumentException($"LearningRate is {LearningRate}; it must be finite and not negative");
         if (WarmupSteps < 0) throw new ArgumentException($"WarmupSteps is {WarmupSteps}; it must not be negative");
+        if (!Enum.IsDefined(Schedule)) throw new ArgumentException($"Schedule is {Schedule}; it must be {string.Join(" or ", Enum.GetNames<LearningRateSchedule>())}");
         if (FinalLearningRatePart is not (>= 0 and <= 1)) throw new ArgumentException($"FinalLearningRatePart is {FinalLearningRatePart}; it must lie between 0 and 1");
         if (!(WeightDecay >= 0 && double.IsFinite(WeightDecay))) throw new ArgumentException($"WeightDecay is {WeightDecay}; it must be finite and not negative");
         if (!(Epsilon > 0 && double.IsFinite(Epsilon))) throw new ArgumentException($"Epsilon is {Epsilon}; it must be finite and positive");
@@ -73,12 +87,13 @@ public sealed record TrainingOptions
         if (!(MaxGradientNorm > 0)) throw new ArgumentException($"MaxGradientNorm is {MaxGradientNorm}; it must be positive (infinity: no clipping)");
     }
 
-    /// <summary>The learning rate of a step, counted from 0: a linear warm-up, then half a cosine down.</summary>
+    /// <summary>The learning rate of a step, counted from 0: a linear warm-up, then down as <see cref="Schedule"/> says.</summary>
     public double LearningRateAt(long step)
     {
         if (step < WarmupSteps) return LearningRate * (step + 1) / WarmupSteps;
         var progress = Steps - 1 <= WarmupSteps ? 1 : (double)(step - WarmupSteps) / (Steps - 1 - WarmupSteps);
-        var part = FinalLearningRatePart + (1 - FinalLearningRatePart) * 0.5 * (1 + Math.Cos(Math.PI * Math.Min(progress, 1)));
-        return LearningRate * part;
+        progress = Math.Min(progress, 1);
+        var left = Schedule == LearningRateSchedule.Linear ? 1 - progress : 0.5 * (1 + Math.Cos(Math.PI * progress));
+        return LearningRate * (FinalLearningRatePart + (1 - FinalLearningRatePart) * left);
     }
 }

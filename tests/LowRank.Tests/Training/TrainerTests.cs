@@ -128,6 +128,18 @@ public sealed class TrainerTests : IDisposable
     }
 
     [Fact]
+    public void The_learning_rate_falls_in_a_straight_line_or_not_at_all()
+    {
+        TrainingOptions options = new() { Steps = 101, WarmupSteps = 0, LearningRate = 2, FinalLearningRatePart = 0, Schedule = LearningRateSchedule.Linear };
+        Assert.All(Enumerable.Range(0, 101), step => Assert.Equal(2 - step / 50.0, options.LearningRateAt(step), 12));
+        Assert.All(Enumerable.Range(0, 101), step => Assert.Equal(2, (options with { FinalLearningRatePart = 1 }).LearningRateAt(step), 12));
+        Assert.Equal(1.5, (options with { FinalLearningRatePart = 0.5 }).LearningRateAt(50), 12);
+        using var model = Model();
+        Assert.Contains("Cosine or Linear", Assert.Throws<ArgumentException>(() =>
+            Trainer.Fit(model, Counting, Quiet with { Schedule = (LearningRateSchedule)7 })).Message);
+    }
+
+    [Fact]
     public void Evaluations_are_recorded_and_progress_is_plain_lines_when_redirected()
     {
         using var model = Model();
