@@ -18,6 +18,7 @@ var root = new RootCommand("A workbook that teaches low-rank adaptation by doing
     TestCommand.Create(),
     DoctorCommand.Create(),
     PretrainCommand.Create(),
+    ZooCommand.Create(),
     SweepCommand.Create(),
     ConvertCommand.Create(),
     ExportCommand.Create(),

@@ -97,6 +97,18 @@ public sealed class CommandTests : IDisposable
     }
 
     [Fact]
+    public async Task ZooRefusesWhatItDoesNotHaveAndAPartInPlaceOfTheWhole()
+    {
+        var (code, output) = await Workbook("zoo", "fod", "--output", "zoo");
+        Assert.Equal(2, code);
+        Assert.Contains("the zoo has no \"fod\"; nearest: food", output);
+        (code, output) = await Workbook("zoo", "food");
+        Assert.Equal(2, code);
+        Assert.Contains("name a folder with --output", output);
+        Assert.Equal(2, (await Workbook("zoo", "--steps", "0")).Code);
+    }
+
+    [Fact]
     public async Task SweepRunsEveryLessonThatHasASearchWithItSwitchedOn()
     {
         Save("notebooks/a.ipynb", "// parameters\nvar sweep = false;", "System.IO.File.WriteAllText(\"found.txt\", $\"{sweep}\");");

@@ -8,12 +8,12 @@ namespace LowRank;
 /// <summary>Batches of <see cref="Question"/>s. <see cref="At"/> is for training, <see cref="InOrder"/> for evaluation.</summary>
 public sealed class QuestionBatches
 {
-    private readonly List<(int[] Ids, int Prompt)> rows;
+    private readonly List<Lazy<(int[] Ids, int Prompt)>> rows;     // a run sees a few of many
     private readonly int batchSize;
     private readonly long seed;
     private readonly Device? device;
 
-    /// <summary>Encodes the questions once.</summary>
+    /// <summary>Each question is encoded when it is first asked.</summary>
     /// <param name="tokenizer">The model's.</param>
     /// <param name="questions">At least one.</param>
     /// <param name="batchSize">Questions in a batch.</param>
@@ -24,28 +24,29 @@ public sealed class QuestionBatches
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(batchSize);
         var end = separator ?? tokenizer.Id(Tokenizer.EndOfText);
-        rows = [.. questions.Select(question =>
-        {
-            int[] prompt = [end, .. tokenizer.Encode(question.Prompt)], answer = tokenizer.Encode(question.Answer);
-            if (answer.Length == 0) throw new ArgumentException($"the answer to \"{question.Prompt}\" is empty");
-            return ((int[])[.. prompt, .. answer, end], prompt.Length);
-        })];
+        rows = [.. questions.Select(question => question.Answer.Length > 0
+            ? new Lazy<(int[], int)>(() =>
+            {
+                int[] prompt = [end, .. tokenizer.Encode(question.Prompt)];
+                return ([.. prompt, .. tokenizer.Encode(question.Answer), end], prompt.Length);
+            })
+            : throw new ArgumentException($"the answer to \"{question.Prompt}\" is empty"))];
         if (rows.Count == 0) throw new ArgumentException("there are no questions");
         (this.batchSize, this.seed, this.device) = (batchSize, seed, device);
     }
 
     /// <summary>Tokens of the longest row.</summary>
-    public int LongestRow => rows.Max(row => row.Ids.Length);
+    public int LongestRow => rows.Max(row => row.Value.Ids.Length);
 
     /// <summary>Training batch number <paramref name="step"/>, from 0, without end: each epoch has every question once, in an order of its own.</summary>
     public Batch At(long step)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(step);
-        return ToBatch([.. Shuffle.Epochs(rows.Count, seed, step * batchSize, batchSize).Select(place => rows[place])]);
+        return ToBatch([.. Shuffle.Epochs(rows.Count, seed, step * batchSize, batchSize).Select(place => rows[place].Value)]);
     }
 
     /// <summary>Every question in the order given; the last batch may be smaller.</summary>
-    public IEnumerable<Batch> InOrder() => rows.Chunk(batchSize).Select(ToBatch);
+    public IEnumerable<Batch> InOrder() => rows.Chunk(batchSize).Select(some => ToBatch([.. some.Select(row => row.Value)]));
 
     private Batch ToBatch(IReadOnlyList<(int[] Ids, int Prompt)> some)
     {
