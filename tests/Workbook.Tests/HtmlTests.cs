@@ -18,6 +18,7 @@ public sealed class HtmlTests
     [InlineData(@"\sqrt[3]{x}", "<mroot><mrow><mi>x</mi></mrow><mrow><mn>3</mn></mrow></mroot>")]
     [InlineData(@"\mathbb{R}", "<mi>ℝ</mi>")]
     [InlineData(@"\mathcal{L}", "<mi>ℒ</mi>")]
+    [InlineData(@"\angle(W, V)", "<mi>∠</mi><mo stretchy=\"false\">(</mo><mi>W</mi><mo>,</mo><mi>V</mi><mo stretchy=\"false\">)</mo>")]
     [InlineData(@"a < b", "<mi>a</mi><mo>&lt;</mo><mi>b</mi>")]
     [InlineData(@"3.5 - 1", "<mn>3.5</mn><mo>−</mo><mn>1</mn>")]
     [InlineData(@"\hat{y}", "<mover accent=\"true\"><mrow><mi>y</mi></mrow><mo>^</mo></mover>")]
