@@ -148,6 +148,18 @@ public class SvgTests
         Assert.Contains("50", Texts(drawing));
     }
 
+    [Theory]
+    [InlineData(true, "start")]         // the series comes to the line at its right end: the words stand at the left
+    [InlineData(false, "end")]          // the series leaves the line there: they keep their place
+    public void Words_of_a_reference_line_keep_out_of_the_series(bool comes, string anchor)
+    {
+        var steps = Enumerable.Range(0, 40).ToArray();
+        var heights = steps.Select(i => 100 - 100 * Math.Exp(-(comes ? i : 39 - i) / 4.0));
+        var drawing = Draw(Chart.Line(steps, heights, "s").WithReference(100, "as good as it gets").YAxis("y", min: 0, max: 103));
+        var words = drawing.Descendants().Single(e => e.Name.LocalName == "text" && e.Value == "as good as it gets");
+        Assert.Equal(anchor, words.Attribute("text-anchor")!.Value);
+    }
+
     [Fact]
     public void A_row_holds_every_chart_and_its_caption()
     {

@@ -119,7 +119,7 @@ static class PlotlyLayout
             foreach (var label in plot.IsEmpty ? [] : ReferenceLabel.Of(plot))
                 yield return label.Line.Vertical
                     ? Beside(chart.X, label.Line.Value, "x", null, label.X - plot.X.Map(label.Line.Value), plot.Top - label.Y - 4, label.Text, label.Anchor == "end" ? "right" : "left")
-                    : Beside(chart.Y, null, "y", label.Line.Value, 0, plot.Y.Map(label.Line.Value) - label.Y - 4, label.Text, "right");
+                    : Beside(chart.Y, null, "y", label.Line.Value, 0, plot.Y.Map(label.Line.Value) - label.Y - 4, label.Text, label.Anchor == "end" ? "right" : "left");
             foreach (var label in PointLabels.Of(plot))
             {
                 var points = (PointSeries)chart.Series[label.Series];
@@ -199,7 +199,7 @@ static class PlotlyLayout
         JsonObject Beside(Axis axis, double? x, string own, double? y, double right, double up, string text, string anchor)
         {
             var node = At(x ?? 1, y ?? 1, right, up, text, Style.Muted);
-            (node["x"], node["y"]) = (x is { } given ? Unit(axis, given) : 1, y is { } height ? Unit(axis, height) : 1);
+            (node["x"], node["y"]) = (x is { } given ? Unit(axis, given) : anchor == "left" ? 0 : 1, y is { } height ? Unit(axis, height) : 1);
             if (own == "x") (node["yref"], node["yanchor"]) = (Axis("y", index) + " domain", "middle");
             else node["xref"] = Axis("x", index) + " domain";
             node["xanchor"] = anchor;
