@@ -149,13 +149,13 @@ public class SvgTests
     }
 
     [Theory]
-    [InlineData(true, "start")]         // the series comes to the line at its right end: the words stand at the left
-    [InlineData(false, "end")]          // the series leaves the line there: they keep their place
-    public void Words_of_a_reference_line_keep_out_of_the_series(bool comes, string anchor)
+    [InlineData(true, "start")]         // the series crosses the line again and again at its right end: the words stand at the left
+    [InlineData(false, "end")]          // it does so at the left: they keep their place
+    public void Words_of_a_reference_line_keep_out_of_the_series(bool right, string anchor)
     {
         var steps = Enumerable.Range(0, 40).ToArray();
-        var heights = steps.Select(i => 100 - 100 * Math.Exp(-(comes ? i : 39 - i) / 4.0));
-        var drawing = Draw(Chart.Line(steps, heights, "s").WithReference(100, "as good as it gets").YAxis("y", min: 0, max: 103));
+        var heights = steps.Select(i => i < 20 == right ? 20 : 100 + 10 * Math.Sin(i));
+        var drawing = Draw(Chart.Line(steps, heights, "s").WithReference(100, "as good as it gets").YAxis("y", min: 0, max: 130));
         var words = drawing.Descendants().Single(e => e.Name.LocalName == "text" && e.Value == "as good as it gets");
         Assert.Equal(anchor, words.Attribute("text-anchor")!.Value);
     }
