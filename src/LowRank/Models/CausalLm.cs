@@ -34,6 +34,10 @@ public sealed partial class CausalLm : nn.Module<Tensor, Tensor>
     /// <summary>Turns text into ids and back; null for a folder without tokenizer.json.</summary>
     public Tokenizer? Tokenizer { get; set; }
 
+    /// <summary>Told at each boundary between layers, forward and backward, such as to read how much memory is in use there; null, the
+    /// rule: nobody. An exception that it throws ends the step.</summary>
+    public Action<LayerMoment>? Watch { get => model.Watch; set => model.Watch = value; }
+
     /// <summary>Logits of the token after each one.</summary>
     /// <param name="ids">[batch, tokens] int64; rows shorter than the longest are filled up on the right with any id.</param>
     /// <returns>[batch, tokens, vocabulary]; meaningless at filled-up places. Causal attention keeps them from every other place.</returns>

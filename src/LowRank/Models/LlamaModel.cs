@@ -32,6 +32,9 @@ internal sealed class LlamaModel : nn.Module<Tensor, Tensor>
     /// <summary>Trained vectors before the embedded tokens (prompt tuning); null: none. Their places are left out of what comes back.</summary>
     public SoftPrompt? SoftPrompt { get; set; }
 
+    /// <summary>Told at each boundary between layers; null: nobody.</summary>
+    public Action<LayerMoment>? Watch { get; set; }
+
     /// <param name="ids">[batch, tokens] int64</param>
     /// <returns>[batch, tokens, hidden]</returns>
     public override Tensor forward(Tensor ids)
@@ -54,10 +57,12 @@ internal sealed class LlamaModel : nn.Module<Tensor, Tensor>
         for (var i = 0; i < layers.Count; i++)
         {
             yield return OfTokens(hidden);
-            hidden = layers[i].forward(hidden);
+            hidden = layers[i].forward(Marked(hidden, i));
         }
-        yield return norm.forward(OfTokens(hidden));
+        yield return norm.forward(OfTokens(Marked(hidden, layers.Count)));
     }
+
+    private Tensor Marked(Tensor hidden, int layer) => Watch is { } watch ? LayerMark.Apply(hidden, layer, watch) : hidden;
 
     private Tensor OfTokens(Tensor hidden) => SoftPrompt is { } prompt ? prompt.Without(hidden) : hidden;
 }

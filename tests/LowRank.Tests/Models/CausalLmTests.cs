@@ -50,6 +50,42 @@ public sealed class CausalLmTests : IDisposable
     }
 
     [Fact]
+    public void Who_watches_sees_each_boundary_twice_and_changes_nothing()
+    {
+        using var model = new CausalLm(Small, seed: 3);
+        var ids = Ids(2, 7);
+        Tensor[] Gradients()
+        {
+            model.zero_grad();
+            model.Loss(ids).backward();
+            return [.. model.parameters().Select(p => p.grad!.clone())];
+        }
+        var alone = Gradients();
+        var moments = new List<LayerMoment>();
+        model.Watch = moments.Add;
+        var watched = Gradients();
+        Assert.Equal([new(0, false), new(1, false), new(2, false), new(2, true), new(1, true), new(0, true)], moments);
+        Assert.All(alone.Zip(watched), pair => Assert.True(pair.First.equal(pair.Second).all().item<bool>()));
+
+        model.Adapt(Adapter.Lora(2), "q_proj");   // over a frozen embedding nothing below the first layer needs a gradient
+        moments.Clear();
+        model.Loss(ids).backward();
+        Assert.Equal([2, 1], moments.Where(m => m.Backward).Select(m => m.Layer));
+        model.Watch = null;
+        moments.Clear();
+        model.Loss(ids).backward();
+        Assert.Empty(moments);
+    }
+
+    [Fact]
+    public void What_a_watcher_throws_ends_the_step()
+    {
+        using var model = new CausalLm(Small);
+        model.Watch = m => { if (m.Backward) throw new InvalidOperationException("enough"); };
+        Assert.Equal("enough", Assert.ThrowsAny<Exception>(() => model.Loss(Ids(1, 4)).backward()).GetBaseException().Message);
+    }
+
+    [Fact]
     public void A_later_token_changes_nothing_before_it()
     {
         using var model = new CausalLm(Small, seed: 3);
