@@ -23,7 +23,11 @@ public sealed partial class AdaptedLinear
     /// <param name="dtype">Of the weight; torch's default if not given.</param>
     /// <param name="device">Where it lies; torch's default if not given.</param>
     public static AdaptedLinear Embedding(long count, long width, bool isHead = false, ScalarType? dtype = null, Device? device = null) =>
-        new(width, count, hasBias: false, isEmbedding: true, dtype, device) { IsTiedHead = isHead };
+        new(width, count, hasBias: false, isEmbedding: true, isEmpty: false, dtype, device) { IsTiedHead = isHead };
+
+    /// <summary>As <see cref="Empty"/>.</summary>
+    internal static AdaptedLinear EmptyEmbedding(long count, long width, bool isHead, ScalarType? dtype, Device? device) =>
+        new(width, count, hasBias: false, isEmbedding: true, isEmpty: true, dtype, device) { IsTiedHead = isHead };
 
     /// <summary>Is the weight a table that is read by rows?</summary>
     public bool IsEmbedding { get; }

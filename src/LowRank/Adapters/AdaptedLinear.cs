@@ -23,24 +23,51 @@ public sealed partial class AdaptedLinear : nn.Module<Tensor, Tensor>
 
     /// <summary>Weight and bias start uniform in ±1/√in.</summary>
     public AdaptedLinear(long inFeatures, long outFeatures, bool hasBias = false, ScalarType? dtype = null, Device? device = null)
-        : this(inFeatures, outFeatures, hasBias, isEmbedding: false, dtype, device)
+        : this(inFeatures, outFeatures, hasBias, isEmbedding: false, isEmpty: false, dtype, device)
     {
     }
 
-    private AdaptedLinear(long inFeatures, long outFeatures, bool hasBias, bool isEmbedding, ScalarType? dtype, Device? device)
+    private AdaptedLinear(long inFeatures, long outFeatures, bool hasBias, bool isEmbedding, bool isEmpty, ScalarType? dtype, Device? device)
         : base(nameof(AdaptedLinear))
     {
         if (inFeatures < 1 || outFeatures < 1)
             throw new ArgumentException(
                 $"a linear layer needs at least one input and one output; asked for {inFeatures} and {outFeatures}");
-        var bound = 1 / Math.Sqrt(inFeatures);
-        var start = empty(outFeatures, inFeatures, dtype, device);
-        weight = new Parameter(isEmbedding ? start.normal_() : start.uniform_(-bound, bound));
         IsEmbedding = isEmbedding;
-        if (hasBias) bias = new Parameter(empty(outFeatures, dtype, device).uniform_(-bound, bound));
+        weight = new Parameter(isEmpty ? zeros(1, dtype, device).expand(outFeatures, inFeatures) : StartOfWeight(outFeatures, inFeatures, dtype, device));
+        if (hasBias) bias = new Parameter(isEmpty ? zeros(outFeatures, dtype, device) : StartOfBias(outFeatures, inFeatures, dtype, device));
         storage = new DenseWeight(weight);
         RegisterComponents();
     }
+
+    /// <summary>A layer whose weight has its shape and no memory (it is one number, expanded), until <see cref="Fill"/> or
+    /// <see cref="Take"/> gives it one.</summary>
+    internal static AdaptedLinear Empty(long inFeatures, long outFeatures, bool hasBias, ScalarType? dtype, Device? device) =>
+        new(inFeatures, outFeatures, hasBias, isEmbedding: false, isEmpty: true, dtype, device);
+
+    /// <summary>Puts numbers of the weight's shape, type and device in its place. They belong to the layer from then on.</summary>
+    internal void Fill(Tensor numbers)
+    {
+        using var grad = no_grad();
+        weight.set_(numbers);
+    }
+
+    /// <summary>Draws the numbers that a fresh layer starts with, and drops them.</summary>
+    internal void DrawStart()
+    {
+        using var grad = no_grad();
+        StartOfWeight(OutFeatures, InFeatures, weight.dtype, weight.device).Dispose();
+        if (bias is not null) StartOfBias(OutFeatures, InFeatures, bias.dtype, bias.device).Dispose();
+    }
+
+    private Tensor StartOfWeight(long outFeatures, long inFeatures, ScalarType? dtype, Device? device)
+    {
+        var start = empty(outFeatures, inFeatures, dtype, device);
+        return IsEmbedding ? start.normal_() : start.uniform_(-1 / Math.Sqrt(inFeatures), 1 / Math.Sqrt(inFeatures));
+    }
+
+    private static Tensor StartOfBias(long outFeatures, long inFeatures, ScalarType? dtype, Device? device) =>
+        empty(outFeatures, dtype, device).uniform_(-1 / Math.Sqrt(inFeatures), 1 / Math.Sqrt(inFeatures));
 
     public long InFeatures => Weight.InFeatures;
 

@@ -5,14 +5,15 @@ namespace LowRank;
 /// <param name="Path">Its path in the model, as "model.layers.0.self_attn.q_proj".</param>
 /// <param name="InFeatures">Columns of its weight.</param>
 /// <param name="OutFeatures">Rows of its weight.</param>
-public readonly record struct LayerShape(string Path, long InFeatures, long OutFeatures);
+/// <param name="HasBias">Does it add a bias?</param>
+public readonly record struct LayerShape(string Path, long InFeatures, long OutFeatures, bool HasBias = false);
 
 /// <summary>Counting from shapes.</summary>
 public static class LayerShapes
 {
     /// <summary>The numbers that an adapter trains on its target layers, magnitudes included.</summary>
     /// <param name="config">The method.</param>
-    /// <param name="layers">The model's linear layers, as <see cref="LlamaConfig.LinearLayers"/> gives them.</param>
+    /// <param name="layers">The model's linear layers, as <see cref="ModelConfig.LinearLayers"/> gives them.</param>
     /// <param name="targets">Which of them; the configuration's own if not given.</param>
     /// <exception cref="ArgumentException">No layer matches, or a number makes no sense.</exception>
     public static long CountTrainable(this AdapterConfig config, IReadOnlyList<LayerShape> layers, TargetPattern? targets = null)

@@ -71,7 +71,7 @@ public sealed record MemoryLedger
     /// <param name="keepsOriginals">Does host memory keep the dense weights of layers that are not, in <paramref name="dtype"/>? In a file they
     /// take none.</param>
     /// <exception cref="ArgumentException">No layer matches, the embedding does, or a number makes no sense.</exception>
-    public static MemoryLedger OfTraining(LlamaConfig model, AdapterConfig? adapter, long batch, long tokens, TargetPattern? targets = null,
+    public static MemoryLedger OfTraining(ModelConfig model, AdapterConfig? adapter, long batch, long tokens, TargetPattern? targets = null,
         ScalarType dtype = ScalarType.Float32, Func<LayerShape, long?>? storage = null, TrainingOptimizer? optimizer = null,
         bool keepsOriginals = false)
     {
@@ -87,7 +87,7 @@ public sealed record MemoryLedger
         var trained = adapter is null ? model.ParameterCount : adapter.CountTrainable(model.LinearLayers());
         var type = adapter is null ? dtype : FrozenWeight.Wide(dtype);
         var gradients = trained * type.ElementSize();
-        var trace = new LlamaTrace(model, adapter, trains: true, batch, tokens, dtype, l => storage?.Invoke(l) is null);
+        var trace = new DecoderTrace(model, adapter, trains: true, batch, tokens, dtype, l => storage?.Invoke(l) is null);
         var moments = MomentLayout.Of(optimizer, [.. TrainedShapes(model, adapter).GroupBy(shape => shape.Length >= 2).SelectMany(group => group)    // as Trainer groups
             .Select(shape => (shape.Aggregate(1L, (product, n) => product * n), type, true))]);
         var paged = moments.Where(slice => slice.Paged).Select(slice => slice.Bytes).ToList();
@@ -109,11 +109,11 @@ public sealed record MemoryLedger
     /// <param name="targets">Which layers; the configuration's own if not given.</param>
     /// <param name="dtype">Of weights and activations.</param>
     /// <param name="storage">As for training.</param>
-    public static MemoryLedger OfInference(LlamaConfig model, AdapterConfig? adapter, long batch, long tokens, TargetPattern? targets = null,
+    public static MemoryLedger OfInference(ModelConfig model, AdapterConfig? adapter, long batch, long tokens, TargetPattern? targets = null,
         ScalarType dtype = ScalarType.Float32, Func<LayerShape, long?>? storage = null)
     {
         var resident = Parts(model, ref adapter, batch, tokens, targets, dtype, storage);
-        var trace = new LlamaTrace(model, adapter is null ? null : adapter with { Dropout = 0 }, trains: false, batch, tokens, dtype,
+        var trace = new DecoderTrace(model, adapter is null ? null : adapter with { Dropout = 0 }, trains: false, batch, tokens, dtype,
             l => storage?.Invoke(l) is null);
         var head = (2 * batch * tokens * model.HiddenSize + batch * model.VocabularySize) * dtype.ElementSize();
         return resident with { Peak = resident.Resident + Math.Max(head, trace.Layers.Max(l => l.Forward)) };
@@ -135,7 +135,7 @@ public sealed record MemoryLedger
         return TextTable.Of(rows);
     }
 
-    private static MemoryLedger Parts(LlamaConfig model, ref AdapterConfig? adapter, long batch, long tokens, TargetPattern? targets,
+    private static MemoryLedger Parts(ModelConfig model, ref AdapterConfig? adapter, long batch, long tokens, TargetPattern? targets,
         ScalarType dtype, Func<LayerShape, long?>? storage)
     {
         model.Validate();
@@ -146,7 +146,7 @@ public sealed record MemoryLedger
         var weights = model.ParameterCount * size + (storage is null ? 0
             : linears.Sum(l => storage(l) is { } bytes ? bytes - l.InFeatures * l.OutFeatures * size : 0));
         // The table is made for 128 places at least: cosine and sine of half a head each.
-        var tables = Math.Max(tokens, 128) * model.HeadSize * size;
+        var tables = model is LlamaStyleConfig ? Math.Max(tokens, 128) * model.HeadSize * size : 0;
         if (adapter is null) return new() { Weights = weights, Tables = tables };
 
         var config = adapter = adapter with { Targets = targets ?? adapter.Targets };
@@ -165,33 +165,23 @@ public sealed record MemoryLedger
     }
 
     /// <summary>What trains, tensor by tensor in the model's order.</summary>
-    internal static IEnumerable<long[]> TrainedShapes(LlamaConfig model, AdapterConfig? adapter)
+    internal static IEnumerable<long[]> TrainedShapes(ModelConfig model, AdapterConfig? adapter)
     {
         if (adapter is not null)
             return model.Products().Where(l => adapter.Chooses(l.Path)).SelectMany(l => adapter.FileTensorsOf(l.Path, l.InFeatures, l.OutFeatures)).Select(t => t.Shape);
-        long[] norm = [model.HiddenSize];
-        return [[model.VocabularySize, model.HiddenSize], .. model.Products().SelectMany(Own), norm];
-
-        IEnumerable<long[]> Own(LayerShape layer)
-        {
-            yield return [layer.OutFeatures, layer.InFeatures];
-            if (layer.Path.Contains(".self_attn.") ? model.AttentionBias : layer.Path.Contains(".mlp.") && model.MlpBias) yield return [layer.OutFeatures];
-            if (!layer.Path.EndsWith(".down_proj", StringComparison.Ordinal)) yield break;
-            yield return norm;                                                          // a layer of the stack ends with its two
-            yield return norm;
-        }
+        return model.Parameters().Select(p => p.Shape);
     }
 
     /// <summary>Bytes of the embedding's gradient while backward runs through the layers, and what is added at its end: a tied one has its
     /// head's part from the start, and its own comes as a second matrix.</summary>
-    private static (long Later, long Extra) EmbeddingGradients(LlamaConfig model, AdapterConfig? adapter, ScalarType dtype)
+    private static (long Later, long Extra) EmbeddingGradients(ModelConfig model, AdapterConfig? adapter, ScalarType dtype)
     {
         var bytes = adapter is null ? model.VocabularySize * model.HiddenSize * dtype.ElementSize() : 0;
         return model.TiedEmbeddings ? (0, bytes) : (bytes, 0);
     }
 
     /// <summary>The worst moment beyond what is resident. In backward a layer's activations are still there while its gradients come.</summary>
-    private static long Worst(LlamaTrace trace, long gradients, (long Later, long Extra) embedding)
+    private static long Worst(DecoderTrace trace, long gradients, (long Later, long Extra) embedding)
     {
         var worst = Math.Max(trace.Kept + trace.Loss, gradients + embedding.Extra);
         var later = gradients - trace.Layers.Sum(l => l.Gradients) - embedding.Later;     // of head and last norm

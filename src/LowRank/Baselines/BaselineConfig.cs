@@ -8,7 +8,7 @@ public abstract record BaselineConfig
 {
     /// <summary>The numbers that it trains on a model of that shape, which need not exist.</summary>
     /// <exception cref="ArgumentException">A number makes no sense.</exception>
-    public long CountTrainable(LlamaConfig model)
+    public long CountTrainable(ModelConfig model)
     {
         Validate(model);
         return TensorsOf(model).Sum(t => t.Shape.Aggregate(1L, (product, n) => product * n));
@@ -24,16 +24,16 @@ public abstract record BaselineConfig
     internal abstract string PeftType { get; }
 
     /// <summary>Throws if a number makes no sense for the model, before anything is touched.</summary>
-    internal abstract void Validate(LlamaConfig model);
+    internal abstract void Validate(ModelConfig model);
 
     /// <summary>Name and shape of every tensor that its file holds.</summary>
-    internal abstract IEnumerable<(string Name, long[] Shape)> TensorsOf(LlamaConfig model);
+    internal abstract IEnumerable<(string Name, long[] Shape)> TensorsOf(ModelConfig model);
 
     /// <summary>Its tensors at their start, in the type and on the device of the model. Nothing of the model is changed.</summary>
     internal abstract BaselineModule Create(CausalLm model);
 
     /// <summary>Adds its own fields to those of adapter_config.json that all baselines share.</summary>
-    internal abstract void WriteFields(JsonObject fields, LlamaConfig model);
+    internal abstract void WriteFields(JsonObject fields, ModelConfig model);
 }
 
 /// <summary>What soft prompts and prefixes share: they lengthen what attention looks at by p places in front of the tokens.</summary>
@@ -47,14 +47,14 @@ public abstract record VirtualTokensConfig : BaselineConfig
     /// <summary>p.</summary>
     public long Tokens { get; init; } = 20;
 
-    internal override void Validate(LlamaConfig model)
+    internal override void Validate(ModelConfig model)
     {
         if (Tokens < 1) throw new ArgumentException($"a {Kind} needs at least 1 token; it has {Tokens}");
         if (Tokens >= model.MaxPositions)
             throw new ArgumentException($"a {Kind} of {Tokens} tokens leaves no place for others: the model has {model.MaxPositions} positions");
     }
 
-    private protected void WriteShape(JsonObject fields, LlamaConfig model, long heads, long width)
+    private protected void WriteShape(JsonObject fields, ModelConfig model, long heads, long width)
     {
         fields["modules_to_save"] = null;
         fields["num_attention_heads"] = heads;
@@ -65,7 +65,7 @@ public abstract record VirtualTokensConfig : BaselineConfig
     }
 
     /// <summary>p of a file that was made for a model of this shape.</summary>
-    private protected static long ReadTokens(PeftFields fields, LlamaConfig model, long heads, long width)
+    private protected static long ReadTokens(PeftFields fields, ModelConfig model, long heads, long width)
     {
         fields.Refuse("modules_to_save", "[]");
         foreach (var (field, wanted) in new (string, long)[]

@@ -9,7 +9,7 @@ namespace LowRank;
 /// <summary>A baseline as files name it.</summary>
 /// <param name="Type">The file's peft_type.</param>
 /// <param name="Read">Its configuration from a file that was made for a model of that shape.</param>
-internal sealed record BaselineMethod(string Type, Func<PeftFields, LlamaConfig, BaselineConfig> Read);
+internal sealed record BaselineMethod(string Type, Func<PeftFields, ModelConfig, BaselineConfig> Read);
 
 /// <summary>Saves and loads baselines of a model.</summary>
 public static class BaselineFiles
@@ -55,7 +55,7 @@ public static class BaselineFiles
     /// <summary>Is a file of this peft_type for <see cref="LoadBaseline"/>?</summary>
     internal static bool Knows(string type) => Array.Exists(Methods, m => m.Type == type);
 
-    private static string Write(BaselineConfig config, LlamaConfig model)
+    private static string Write(BaselineConfig config, ModelConfig model)
     {
         var fields = new JsonObject
         {
@@ -71,7 +71,7 @@ public static class BaselineFiles
         return PeftConfig.Text(fields);
     }
 
-    private static BaselineConfig Read(string path, LlamaConfig model)
+    private static BaselineConfig Read(string path, ModelConfig model)
     {
         var fields = PeftFields.Read(path);
         var type = fields.Get("peft_type", "");

@@ -10,32 +10,30 @@ namespace LowRank;
 /// <summary>The bottleneck adapters of a whole model.</summary>
 public sealed class Bottleneck : BaselineModule
 {
-    internal const string Attention = "self_attn", Mlp = "mlp";
-
     private readonly ModuleDict<BottleneckBlock> blocks = new();
     private readonly BottleneckConfig config;
-    private readonly int layers;
+    private readonly ModelConfig shape;
 
     internal Bottleneck(BottleneckConfig config, CausalLm model) : base(config)
     {
-        (this.config, layers) = (config, model.Config.Layers);
-        for (var layer = 0; layer < layers; layer++)
-            foreach (var place in config.Places)
+        (this.config, shape) = (config, model.Config);
+        for (var layer = 0; layer < shape.Layers; layer++)
+            foreach (var place in config.PlacesIn(shape))
                 blocks.Add(Key(layer, place), new(model.Config.HiddenSize, config.Size, config.Activation, model.TrainedType, model.Embedding.Device));
         RegisterComponents();
     }
 
     /// <summary>The one behind a layer's attention; null where the placement has none.</summary>
-    public BottleneckBlock? AfterAttention(int layer) => blocks.TryGetValue(Key(layer, Attention), out var block) ? block : null;
+    public BottleneckBlock? AfterAttention(int layer) => blocks.TryGetValue(Key(layer, shape.AttentionName), out var block) ? block : null;
 
     /// <summary>The one behind a layer's MLP.</summary>
-    public BottleneckBlock AfterMlp(int layer) => blocks[Key(layer, Mlp)];
+    public BottleneckBlock AfterMlp(int layer) => blocks[Key(layer, shape.MlpName)];
 
     internal override IEnumerable<(string Name, Tensor Value)> ToFile() =>
-        from layer in Enumerable.Range(0, layers)
-        from place in config.Places
+        from layer in Enumerable.Range(0, shape.Layers)
+        from place in config.PlacesIn(shape)
         from tensor in blocks[Key(layer, place)].Tensors
-        select (BottleneckConfig.NameOf(layer, place, tensor.Name), (Tensor)tensor.Value);
+        select (BottleneckConfig.NameOf(shape, layer, place, tensor.Name), (Tensor)tensor.Value);
 
     internal override void FromFile(IReadOnlyDictionary<string, Tensor> tensors)
     {

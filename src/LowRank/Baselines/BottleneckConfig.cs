@@ -1,6 +1,7 @@
 // Bottleneck adapters' numbers. PEFT has none of these: a file says peft_type "BOTTLENECK", with AdapterHub's words for the placement
 // (mh_adapter: behind attention, output_adapter: behind the MLP), and holds down.weight [m, hidden], down.bias [m],
-// up.weight [hidden, m] and up.bias [hidden] under "model.layers.N.self_attn.bottleneck." and "model.layers.N.mlp.bottleneck.".
+// up.weight [hidden, m] and up.bias [hidden] under "model.layers.N.self_attn.bottleneck." and "model.layers.N.mlp.bottleneck.", or
+// what the family calls its layers' parts.
 using System.Text.Json.Nodes;
 
 namespace LowRank;
@@ -62,26 +63,26 @@ public sealed record BottleneckConfig : BaselineConfig
 
     internal override string PeftType => Type;
 
-    internal override void Validate(LlamaConfig model)
+    internal override void Validate(ModelConfig model)
     {
         if (Size < 1) throw new ArgumentException($"a bottleneck's size must be at least 1; it is {Size}");
     }
 
-    internal override IEnumerable<(string Name, long[] Shape)> TensorsOf(LlamaConfig model)
+    internal override IEnumerable<(string Name, long[] Shape)> TensorsOf(ModelConfig model)
     {
         for (var layer = 0; layer < model.Layers; layer++)
-            foreach (var place in Places)
+            foreach (var place in PlacesIn(model))
             {
-                yield return (NameOf(layer, place, "down.weight"), [Size, model.HiddenSize]);
-                yield return (NameOf(layer, place, "down.bias"), [Size]);
-                yield return (NameOf(layer, place, "up.weight"), [model.HiddenSize, Size]);
-                yield return (NameOf(layer, place, "up.bias"), [model.HiddenSize]);
+                yield return (NameOf(model, layer, place, "down.weight"), [Size, model.HiddenSize]);
+                yield return (NameOf(model, layer, place, "down.bias"), [Size]);
+                yield return (NameOf(model, layer, place, "up.weight"), [model.HiddenSize, Size]);
+                yield return (NameOf(model, layer, place, "up.bias"), [model.HiddenSize]);
             }
     }
 
     internal override BaselineModule Create(CausalLm model) => new Bottleneck(this, model);
 
-    internal override void WriteFields(JsonObject fields, LlamaConfig model)
+    internal override void WriteFields(JsonObject fields, ModelConfig model)
     {
         fields["bottleneck_size"] = Size;
         fields["mh_adapter"] = Placement == BottleneckPlacement.Houlsby;
@@ -90,7 +91,9 @@ public sealed record BottleneckConfig : BaselineConfig
     }
 
     /// <summary>The modules of a layer that one comes behind.</summary>
-    internal IEnumerable<string> Places => Placement == BottleneckPlacement.Houlsby ? [Bottleneck.Attention, Bottleneck.Mlp] : [Bottleneck.Mlp];
+    internal IEnumerable<string> PlacesIn(ModelConfig model) =>
+        Placement == BottleneckPlacement.Houlsby ? [model.AttentionName, model.MlpName] : [model.MlpName];
 
-    internal static string NameOf(int layer, string place, string tensor) => $"base_model.model.model.layers.{layer}.{place}.bottleneck.{tensor}";
+    internal static string NameOf(ModelConfig model, int layer, string place, string tensor) =>
+        $"base_model.model.{model.LayerPath(layer)}.{place}.bottleneck.{tensor}";
 }

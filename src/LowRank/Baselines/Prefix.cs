@@ -29,19 +29,19 @@ public sealed record PrefixConfig : VirtualTokensConfig
 
     internal override string PeftType => Type;
 
-    internal override void Validate(LlamaConfig model)
+    internal override void Validate(ModelConfig model)
     {
         base.Validate(model);
         if (!(Deviation >= 0 && double.IsFinite(Deviation)))
             throw new ArgumentException($"the deviation of a prefix must be finite and not negative; it is {Deviation}");
     }
 
-    internal override IEnumerable<(string Name, long[] Shape)> TensorsOf(LlamaConfig model) =>
+    internal override IEnumerable<(string Name, long[] Shape)> TensorsOf(ModelConfig model) =>
         [(FileTensor, [Tokens, model.Layers * 2 * Width(model)])];
 
     internal override BaselineModule Create(CausalLm model) => new Prefix(this, model);
 
-    internal override void WriteFields(JsonObject fields, LlamaConfig model)
+    internal override void WriteFields(JsonObject fields, ModelConfig model)
     {
         WriteShape(fields, model, model.KeyValueHeads, Width(model));
         fields["encoder_hidden_size"] = Width(model);
@@ -50,7 +50,7 @@ public sealed record PrefixConfig : VirtualTokensConfig
     }
 
     /// <summary>key heads · d</summary>
-    internal static long Width(LlamaConfig model) => model.KeyValueHeads * model.HeadSize;
+    internal static long Width(ModelConfig model) => model.KeyValueHeads * model.HeadSize;
 }
 
 /// <summary>The prefix of a whole model.</summary>

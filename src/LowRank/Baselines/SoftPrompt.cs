@@ -43,20 +43,20 @@ public sealed record SoftPromptConfig : VirtualTokensConfig
 
     internal override string PeftType => Type;
 
-    internal override IEnumerable<(string Name, long[] Shape)> TensorsOf(LlamaConfig model) => [(FileTensor, [Tokens, model.HiddenSize])];
+    internal override IEnumerable<(string Name, long[] Shape)> TensorsOf(ModelConfig model) => [(FileTensor, [Tokens, model.HiddenSize])];
 
     internal override BaselineModule Create(CausalLm model)
     {
         using var scope = NewDisposeScope();
         using var grad = no_grad();
-        var table = model.Embedding.Dequantize();
+        var table = model.Embedded(model.Embedding.Dequantize());               // as the first layer sees it
         var start = Text is null && Init == SoftPromptInit.Normal
             ? randn(Tokens, table.shape[1], model.TrainedType, table.device).mul_(table.to(model.TrainedType).square().mean().sqrt())
             : table.index_select(0, Ids(model).to(table.device));               // [p] of [vocabulary, hidden] -> [p, hidden]
         return new SoftPrompt(this, start.to(model.TrainedType).clone().DetachFromDisposeScope());
     }
 
-    internal override void WriteFields(JsonObject fields, LlamaConfig model)
+    internal override void WriteFields(JsonObject fields, ModelConfig model)
     {
         WriteShape(fields, model, model.Heads, model.HiddenSize);
         fields["prompt_tuning_init"] = "RANDOM";

@@ -83,14 +83,18 @@ public static class SafeTensors
         }
     }
 
-    private static SafeTensorsEntry Entry(string path, string name, Tensor tensor)
+    /// <summary>A tensor to be written.</summary>
+    internal static SafeTensorsEntry Entry(string path, string name, Tensor tensor) => Entry(path, name, tensor.dtype, tensor.shape, () => tensor.detach());
+
+    /// <summary>A tensor that is made when it is written, in a scope that ends then.</summary>
+    internal static SafeTensorsEntry Entry(string path, string name, ScalarType dtype, IReadOnlyList<long> shape, Func<Tensor> make)
     {
-        var types = Enum.GetValues<SafeTensorsType>().Where(type => ScalarTypeOf(type) == tensor.dtype).ToList();
-        if (types.Count == 0) throw new NotSupportedException($"{path}: tensor \"{name}\": the format has no type for {tensor.dtype}");
-        return new(name, types[0], tensor.shape, stream =>
+        var types = Enum.GetValues<SafeTensorsType>().Where(type => ScalarTypeOf(type) == dtype).ToList();
+        if (types.Count == 0) throw new NotSupportedException($"{path}: tensor \"{name}\": the format has no type for {dtype}");
+        return new(name, types[0], shape, stream =>
         {
             using var scope = NewDisposeScope();
-            ForEachPart(tensor.detach().cpu().contiguous(), (part, _) => stream.Write(part.bytes));
+            ForEachPart(make().cpu().contiguous(), (part, _) => stream.Write(part.bytes));
         });
     }
 

@@ -75,7 +75,7 @@ public sealed record ContestCost(string Contender, long Trained, double SecondsP
     private static void SaveParameters(CausalLm model, string folder, Func<Tensor, bool> wanted)
     {
         using var none = no_grad();
-        SafeTensors.Save(Path.Combine(folder, CausalLm.WeightsFile),
+        SafeTensors.Save(Path.Combine(folder, ModelTensors.FileName),
             model.named_parameters().Where(p => wanted(p.parameter)).Select(p => KeyValuePair.Create(p.name, p.parameter.detach())), new Dictionary<string, string>());
     }
 

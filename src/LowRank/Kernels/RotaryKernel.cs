@@ -1,6 +1,7 @@
 // The rotary turn (arXiv 2104.09864, halves convention) together with the change of layout that attention needs around it: one pass.
 //   [x₁, x₂] becomes [x₁ cos − x₂ sin, x₂ cos + x₁ sin]; the sine negated is the way back, which is the backward too.
 using System.Numerics;
+using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 using static TorchSharp.torch;
 
 namespace LowRank;
@@ -9,9 +10,9 @@ internal static class RotaryKernel
 {
     /// <summary>[batch, tokens, heads · d] -> [batch, heads, tokens, d], turned and scaled.</summary>
     /// <param name="x">See <see cref="CpuRows.Fit"/>.</param>
-    /// <param name="angles">Cosines and sines, [tokens, d/2] each; null: x is only laid out anew.</param>
+    /// <param name="angles">Cosines and sines, [tokens, d/2] each; null: nothing is turned.</param>
     /// <param name="d">Head size.</param>
-    /// <param name="scale">Multiplies the result where there are angles.</param>
+    /// <param name="scale">Multiplies the result.</param>
     public static Tensor ToHeads(Tensor x, (Tensor Cos, Tensor Sin)? angles, long d, float scale)
     {
         var (batch, tokens, heads) = (x.shape[0], x.shape[1], x.shape[2] / d);
@@ -47,10 +48,12 @@ internal static class RotaryKernel
                     var byHead = ((b * heads + h) * tokens + t) * d;
                     var input = (float*)px + (toHeads ? byToken : byHead);
                     var output = (float*)py + (toHeads ? byHead : byToken);
-                    if (pc == 0)
+                    if (pc != 0)
+                        Turn(input, output, (float*)pc + t * half, (float*)ps + t * half, half, scale, scale * direction);
+                    else if (scale == 1)
                         new ReadOnlySpan<float>(input, (int)d).CopyTo(new Span<float>(output, (int)d));
                     else
-                        Turn(input, output, (float*)pc + t * half, (float*)ps + t * half, half, scale, scale * direction);
+                        TensorPrimitives.Multiply(new ReadOnlySpan<float>(input, (int)d), scale, new Span<float>(output, (int)d));
                 }
             }
         });

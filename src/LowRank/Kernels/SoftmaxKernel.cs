@@ -8,43 +8,47 @@ namespace LowRank;
 internal static class SoftmaxKernel
 {
     /// <summary>
-    /// scores [.., tokens, tokens] become P: row t sees the places 0…t, the rest gets 0.
+    /// scores [.., tokens, tokens] become P: row t sees the places 0…t, or the last of them that fit the window; the rest gets 0.
     /// </summary>
-    public static unsafe void CausalForward(Tensor scores)
+    public static unsafe void CausalForward(Tensor scores, int window = int.MaxValue)
     {
         var tokens = (int)scores.shape[^1];
         var start = (nint)CpuRows.Start(scores);
-        CpuRows.For(scores.NumberOfElements / tokens, tokens, (begin, end) =>
+        CpuRows.For(scores.NumberOfElements / tokens, tokens, (from, to) =>
         {
-            for (var row = begin; row < end; row++)
+            for (var row = from; row < to; row++)
             {
                 var all = new Span<float>((float*)start + row * tokens, tokens);
-                var seen = all[..((int)(row % tokens) + 1)];
-                Softmax(seen);
-                all[seen.Length..].Clear();
+                var end = (int)(row % tokens) + 1;
+                var first = Math.Max(0, end - window);
+                all[..first].Clear();
+                Softmax(all[first..end]);
+                all[end..].Clear();
             }
         });
         GC.KeepAlive(scores);
     }
 
     /// <summary>
-    /// dp [.., tokens, tokens] becomes ∂S = P ⊙ (∂P − ⟨∂P, P⟩), row by row.
+    /// dp [.., tokens, tokens] becomes ∂S = P ⊙ (∂P − ⟨∂P, P⟩), row by row, over the places that forward saw.
     /// </summary>
-    public static unsafe void CausalBackward(Tensor p, Tensor dp)
+    public static unsafe void CausalBackward(Tensor p, Tensor dp, int window = int.MaxValue)
     {
         var tokens = (int)p.shape[^1];
         var (pp, pd) = ((nint)CpuRows.Start(p), (nint)CpuRows.Start(dp));
-        CpuRows.For(p.NumberOfElements / tokens, tokens, (begin, end) =>
+        CpuRows.For(p.NumberOfElements / tokens, tokens, (from, to) =>
         {
-            for (var row = begin; row < end; row++)
+            for (var row = from; row < to; row++)
             {
-                var count = (int)(row % tokens) + 1;
-                var probability = new ReadOnlySpan<float>((float*)pp + row * tokens, count);
+                var end = (int)(row % tokens) + 1;
+                var first = Math.Max(0, end - window);
+                var probability = new ReadOnlySpan<float>((float*)pp + row * tokens, tokens)[first..end];
                 var all = new Span<float>((float*)pd + row * tokens, tokens);
-                var gradient = all[..count];
+                var gradient = all[first..end];
                 TensorPrimitives.Subtract(gradient, TensorPrimitives.Dot(gradient, probability), gradient);
                 TensorPrimitives.Multiply(gradient, probability, gradient);
-                all[count..].Clear();
+                all[..first].Clear();
+                all[end..].Clear();
             }
         });
         GC.KeepAlive((p, dp));

@@ -1,40 +1,100 @@
+// Causal self-attention with grouped queries (arXiv 2305.13245): each key and value head serves Heads / KeyValueHeads query heads. The
+// families differ in how q, k and v are projected; what the tokens then make of each other is Mix.
 using TorchSharp;
 using static TorchSharp.torch;
 
 namespace LowRank;
 
-/// <summary>
-/// Causal self-attention with rotary positions and grouped queries (arXiv 2305.13245): each key and value head serves
-/// <c>Heads / KeyValueHeads</c> query heads.
-/// </summary>
-internal sealed class Attention : nn.Module<Tensor, Tensor>
+/// <summary>Projects, mixes the tokens, projects back: [batch, tokens, hidden] to the same.</summary>
+/// <param name="name">Of the module.</param>
+/// <param name="headSize">d, the width of a head.</param>
+/// <param name="window">How many tokens a token sees, itself counted; null: all before it.</param>
+/// <param name="rotary">The rotary positions' angles; null: positions came with the embedding.</param>
+internal abstract class Attention(string name, long headSize, long? window, RotaryTable? rotary) : nn.Module<Tensor, Tensor>(name)
 {
-    private readonly AdaptedLinear q_proj, k_proj, v_proj, o_proj;
-    private readonly LlamaConfig config;
-    private readonly RotaryTable rotary;
-
-    public Attention(LlamaConfig config, RotaryTable rotary, ScalarType? dtype, Device? device) : base(nameof(Attention))
-    {
-        (this.config, this.rotary) = (config, rotary);
-        AdaptedLinear Linear(long from, long to) => new(from, to, config.AttentionBias, dtype, device);
-        q_proj = Linear(config.HiddenSize, config.Heads * config.HeadSize);
-        k_proj = Linear(config.HiddenSize, config.KeyValueHeads * config.HeadSize);
-        v_proj = Linear(config.HiddenSize, config.KeyValueHeads * config.HeadSize);
-        o_proj = Linear(config.Heads * config.HeadSize, config.HiddenSize);
-        RegisterComponents();
-    }
-
     /// <summary>Trained keys and values before the tokens' (prefix tuning); null: none.</summary>
     public LayerPrefix? Prefix { get; set; }
 
-    /// <param name="input">[batch, tokens, hidden]</param>
+    /// <summary>What each token takes of those it sees.</summary>
+    /// <param name="q">[batch, tokens, heads · d]</param>
+    /// <param name="k">[batch, tokens, key heads · d]</param>
+    /// <param name="v">[batch, tokens, key heads · d]</param>
+    /// <returns>[batch, tokens, heads · d]</returns>
+    protected Tensor Mix(Tensor q, Tensor k, Tensor v)
+    {
+        var angles = rotary?.Rows(Prefix?.Tokens ?? 0, q.shape[1], q.dtype, q.device);
+        return Prefix is { } prefix
+            ? PrefixAttention.Apply(q, k, v, angles, prefix, headSize, window)
+            : AttentionFunction.Apply(q, k, v, angles, headSize, window);
+    }
+}
+
+/// <summary>Llama's: a product each for q, k and v. Qwen3 normalizes every head's q and k.</summary>
+internal sealed class LlamaAttention : Attention
+{
+    private readonly AdaptedLinear q_proj, k_proj, v_proj, o_proj;
+    private readonly RmsNorm? q_norm, k_norm;
+
+    public LlamaAttention(LlamaStyleConfig config, int layer, RotaryTable rotary, ModelBuild build)
+        : base(nameof(LlamaAttention), config.HeadSize, config.WindowOf(layer), rotary)
+    {
+        long q = config.Heads * config.HeadSize, kv = config.KeyValueHeads * config.HeadSize;
+        q_proj = build.Linear(config.HiddenSize, q, config.QkvBias);
+        k_proj = build.Linear(config.HiddenSize, kv, config.QkvBias);
+        v_proj = build.Linear(config.HiddenSize, kv, config.QkvBias);
+        o_proj = build.Linear(q, config.HiddenSize, config.OutputBias);
+        if (config.HasHeadNorms) (q_norm, k_norm) = (build.RmsNorm(config.HeadSize, config), build.RmsNorm(config.HeadSize, config));
+        RegisterComponents();
+    }
+
     public override Tensor forward(Tensor input)
     {
-        var (cos, sin) = rotary.Rows(Prefix?.Tokens ?? 0, input.shape[1], input.dtype, input.device);
         var outputs = AdaptedLinear.ForwardAll(input, q_proj, k_proj, v_proj);
-        var mixed = Prefix is { } prefix
-            ? PrefixAttention.Apply(outputs[0], outputs[1], outputs[2], cos, sin, prefix, config.HeadSize)
-            : AttentionFunction.Apply(outputs[0], outputs[1], outputs[2], cos, sin, config.HeadSize);
-        return o_proj.forward(mixed);
+        return o_proj.forward(Mix(PerHead(q_norm, outputs[0]), PerHead(k_norm, outputs[1]), outputs[2]));
+    }
+
+    /// <summary>[batch, tokens, heads · d], each head's d numbers normalized.</summary>
+    private static Tensor PerHead(RmsNorm? norm, Tensor x) => norm is null ? x : norm.forward(x.view(x.shape[0], x.shape[1], -1, norm.Size)).view(x.shape);
+}
+
+/// <summary>Phi-3's: one product for q, k and v.</summary>
+internal sealed class FusedAttention : Attention
+{
+    private readonly AdaptedLinear qkv_proj, o_proj;
+    private readonly long[] widths;
+
+    public FusedAttention(LlamaStyleConfig config, int layer, RotaryTable rotary, ModelBuild build)
+        : base(nameof(FusedAttention), config.HeadSize, config.WindowOf(layer), rotary)
+    {
+        long q = config.Heads * config.HeadSize, kv = config.KeyValueHeads * config.HeadSize;
+        widths = [q, kv, kv];
+        qkv_proj = build.Linear(config.HiddenSize, q + 2 * kv, config.QkvBias);
+        o_proj = build.Linear(q, config.HiddenSize, config.OutputBias);
+        RegisterComponents();
+    }
+
+    public override Tensor forward(Tensor input)
+    {
+        var parts = qkv_proj.forward(input).split(widths, -1);                  // views
+        return o_proj.forward(Mix(parts[0].contiguous(), parts[1].contiguous(), parts[2].contiguous()));
+    }
+}
+
+/// <summary>GPT-2's: one product for q, k and v, with other names.</summary>
+internal sealed class Gpt2Attention : Attention
+{
+    private readonly AdaptedLinear c_attn, c_proj;
+
+    public Gpt2Attention(Gpt2Config config, ModelBuild build) : base(nameof(Gpt2Attention), config.HeadSize, null, null)
+    {
+        c_attn = build.Linear(config.HiddenSize, 3 * config.HiddenSize, true);
+        c_proj = build.Linear(config.HiddenSize, config.HiddenSize, true);
+        RegisterComponents();
+    }
+
+    public override Tensor forward(Tensor input)
+    {
+        var parts = c_attn.forward(input).chunk(3, -1);                         // views
+        return c_proj.forward(Mix(parts[0].contiguous(), parts[1].contiguous(), parts[2].contiguous()));
     }
 }

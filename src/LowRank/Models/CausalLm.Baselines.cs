@@ -14,7 +14,10 @@ public sealed partial class CausalLm
     public IReadOnlyList<BaselineModule> Baselines => [.. baselines.values()];
 
     /// <summary>[vocabulary, hidden]</summary>
-    internal FrozenWeight Embedding => model.Embedding.Weight;
+    internal FrozenWeight Embedding => Body.Embedding.Weight;
+
+    /// <summary>Rows of the embedding as they enter the first layer.</summary>
+    internal Tensor Embedded(Tensor rows) => Body.Scaled(rows);
 
     /// <summary>The type of what trains beside the weights: theirs, or float32 beside 16-bit ones.</summary>
     internal ScalarType TrainedType => Precision.Wide(Embedding.DataType);
@@ -47,8 +50,8 @@ public sealed partial class CausalLm
     internal void ConnectBaselines()
     {
         var (prefix, bottleneck) = (Working.OfType<Prefix>().SingleOrDefault(), Working.OfType<Bottleneck>().SingleOrDefault());
-        model.SoftPrompt = Working.OfType<SoftPrompt>().SingleOrDefault();
-        foreach (var (index, layer) in model.Layers.Index())
+        Body.SoftPrompt = Working.OfType<SoftPrompt>().SingleOrDefault();
+        foreach (var (index, layer) in Body.Layers.Index())
             (layer.Prefix, layer.AfterAttention, layer.AfterMlp) =
                 (prefix?.Layer(index), bottleneck?.AfterAttention(index), bottleneck?.AfterMlp(index));
     }

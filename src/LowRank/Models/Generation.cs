@@ -50,7 +50,7 @@ public static class Generation
                 var window = all.Skip(Math.Max(0, all.Count - longest)).ToArray();
                 var logits = model.NextLogits(tensor(window, device: device).unsqueeze(0)).select(0, 0).to(ScalarType.Float32);   // [vocabulary]
                 all.Add(Draw(logits, options, generator));
-                if (all[^1] == model.Config.EndToken) break;
+                if (model.Config.Ends(all[^1])) break;
             }
         }
         finally

@@ -4,65 +4,53 @@ using static TorchSharp.torch;
 
 namespace LowRank;
 
-/// <summary>The decoder without its head: embedding, layers, final norm.</summary>
-internal sealed class LlamaModel : nn.Module<Tensor, Tensor>
+/// <summary>The decoder of Llama and its descendants. Fields are named as in a state dict.</summary>
+internal sealed class LlamaModel : Decoder
 {
     private readonly AdaptedLinear embed_tokens;
-    private readonly ModuleList<DecoderLayer> layers;
+    private readonly ModuleList<LlamaLayer> layers;
     private readonly RmsNorm norm;
 
     /// <param name="config">The shape.</param>
     /// <param name="tied">Is the embedding the model's head too?</param>
-    /// <param name="dtype">Of the weights.</param>
-    /// <param name="device">Where they lie.</param>
-    public LlamaModel(LlamaConfig config, bool tied, ScalarType? dtype, Device? device) : base(nameof(LlamaModel))
+    /// <param name="build">How its parts are made.</param>
+    public LlamaModel(LlamaStyleConfig config, bool tied, ModelBuild build) : base(nameof(LlamaModel), config)
     {
-        var rotary = new RotaryTable(config.HeadSize, config.RopeTheta);
-        embed_tokens = AdaptedLinear.Embedding(config.VocabularySize, config.HiddenSize, tied, dtype, device);
-        layers = new(Enumerable.Range(0, config.Layers).Select(_ => new DecoderLayer(config, rotary, dtype, device)).ToArray());
-        norm = new(config.HiddenSize, config.NormEpsilon, dtype, device);
+        var rotary = new RotaryTable(config.HeadSize, config.RopeTheta, config.RopeScaling);
+        embed_tokens = build.Embedding(config, tied);
+        layers = new(Enumerable.Range(0, config.Layers).Select(index => new LlamaLayer(config, index, rotary, build)).ToArray());
+        norm = build.RmsNorm(config.HiddenSize, config);
         RegisterComponents();
     }
 
-    /// <summary>[vocabulary, hidden]; a tied head is its forward.</summary>
-    public AdaptedLinear Embedding => embed_tokens;
+    public override AdaptedLinear Embedding => embed_tokens;
 
-    public IReadOnlyList<DecoderLayer> Layers => [.. layers];
+    public override IReadOnlyList<DecoderLayer> Layers => [.. layers];
 
-    /// <summary>Trained vectors before the embedded tokens (prompt tuning); null: none. Their places are left out of what comes back.</summary>
-    public SoftPrompt? SoftPrompt { get; set; }
+    protected override nn.Module<Tensor, Tensor> FinalNorm => norm;
+}
 
-    /// <summary>Told at each boundary between layers; null: nobody.</summary>
-    public Action<LayerMoment>? Watch { get; set; }
+/// <summary>A layer of it.</summary>
+internal sealed class LlamaLayer : DecoderLayer
+{
+    private readonly Attention self_attn;
+    private readonly nn.Module<Tensor, Tensor> mlp;
+    private readonly RmsNorm input_layernorm, post_attention_layernorm;
 
-    /// <param name="ids">[batch, tokens] int64</param>
-    /// <returns>[batch, tokens, hidden]</returns>
-    public override Tensor forward(Tensor ids)
+    public LlamaLayer(LlamaStyleConfig config, int index, RotaryTable rotary, ModelBuild build) : base(nameof(LlamaLayer))
     {
-        using var scope = NewDisposeScope();
-        Tensor? hidden = null;
-        foreach (var state in States(ids))
-        {
-            hidden?.Dispose();                      // without gradients one layer's output is alive, not all of them
-            hidden = state;
-        }
-        return hidden!.MoveToOuterDisposeScope();
+        self_attn = config.IsFused ? new FusedAttention(config, index, rotary, build) : new LlamaAttention(config, index, rotary, build);
+        mlp = config.IsFused ? new FusedGatedMlp(config, build) : new GatedMlp(config, build);
+        input_layernorm = build.RmsNorm(config.HiddenSize, config);
+        post_attention_layernorm = build.RmsNorm(config.HiddenSize, config);
+        RegisterComponents();
     }
 
-    /// <summary>The embedding's output, then each layer's, the last one after the final norm.</summary>
-    public IEnumerable<Tensor> States(Tensor ids)
-    {
-        var hidden = embed_tokens.Lookup(ids);   // [batch, tokens] -> [batch, tokens, hidden]
-        if (SoftPrompt is { } prompt) hidden = prompt.Before(hidden);
-        for (var i = 0; i < layers.Count; i++)
-        {
-            yield return OfTokens(hidden);
-            hidden = layers[i].forward(Marked(hidden, i));
-        }
-        yield return norm.forward(OfTokens(Marked(hidden, layers.Count)));
-    }
+    protected override Attention Attention => self_attn;
 
-    private Tensor Marked(Tensor hidden, int layer) => Watch is { } watch ? LayerMark.Apply(hidden, layer, watch) : hidden;
+    protected override nn.Module<Tensor, Tensor> Mlp => mlp;
 
-    private Tensor OfTokens(Tensor hidden) => SoftPrompt is { } prompt ? prompt.Without(hidden) : hidden;
+    protected override nn.Module<Tensor, Tensor> AttentionNorm => input_layernorm;
+
+    protected override nn.Module<Tensor, Tensor> MlpNorm => post_attention_layernorm;
 }

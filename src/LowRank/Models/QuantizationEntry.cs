@@ -22,7 +22,7 @@ internal sealed record QuantizationEntry(string Method, IReadOnlyList<string> Ki
     private const string BitsAndBytes = "bitsandbytes", Own = "lowrank", FourBit = BitsAndBytes + "__", Head = "lm_head";
 
     /// <summary>The entry for a model as it is now; null if all of it is dense.</summary>
-    public static QuantizationEntry? Of(nn.Module model, LlamaConfig config)
+    public static QuantizationEntry? Of(nn.Module model, ModelConfig config)
     {
         var layers = model.LinearLayers().Where(l => !l.Layer.IsEmbedding).ToList();
         var formats = layers.Select(l => l.Layer.Weight).OfType<QuantizedWeight>().Select(weight => weight.Stored.Format).ToList();
@@ -53,7 +53,7 @@ internal sealed record QuantizationEntry(string Method, IReadOnlyList<string> Ki
             ["llm_int8_enable_fp32_cpu_offload"] = false,
             ["llm_int8_has_fp16_weight"] = false,
             ["llm_int8_skip_modules"] = skipped,
-            ["llm_int8_threshold"] = LlamaConfigFile.Real(6),
+            ["llm_int8_threshold"] = ConfigFile.Real(6),
             ["load_in_4bit"] = !eight,
             ["load_in_8bit"] = eight,
             ["quant_method"] = BitsAndBytes,
@@ -64,7 +64,7 @@ internal sealed record QuantizationEntry(string Method, IReadOnlyList<string> Ki
     /// <exception cref="InvalidDataException">Another method's, or a field makes no sense; names the file and the field.</exception>
     public static QuantizationEntry? Read(string path)
     {
-        if (LlamaConfigFile.Fields.Open(path).Object(Name) is not { } entry) return null;
+        if (ConfigFields.Open(path).Object(Name) is not { } entry) return null;
         InvalidDataException Bad(string what) => new($"{path}: {Name} has {what}");
         // The oldest of transformers' entries have no quant_method.
         var method = entry.Text("quant_method") ?? BitsAndBytes;
@@ -85,10 +85,10 @@ internal sealed record QuantizationEntry(string Method, IReadOnlyList<string> Ki
     /// <param name="weights">The file of the weights; config.json lies beside it.</param>
     /// <param name="formats">What the file holds as codes, by the layer's path.</param>
     /// <exception cref="InvalidDataException">Names the file and the tensor.</exception>
-    public static void Check(nn.Module model, LlamaConfig config, string weights, IReadOnlyDictionary<string, StorageFormat> formats)
+    public static void Check(nn.Module model, ModelConfig config, string weights, IReadOnlyDictionary<string, StorageFormat> formats)
     {
-        var entry = Read(Path.Combine(Path.GetDirectoryName(weights)!, LlamaConfigFile.FileName));
-        var said = $"{LlamaConfigFile.FileName}'s {Name}";
+        var entry = Read(Path.Combine(Path.GetDirectoryName(weights)!, ConfigFile.Name));
+        var said = $"{ConfigFile.Name}'s {Name}";
         foreach (var (path, layer) in model.LinearLayers())
         {
             if (layer.IsEmbedding) continue;
@@ -97,7 +97,7 @@ internal sealed record QuantizationEntry(string Method, IReadOnlyList<string> Ki
             var problem = (format, expected) switch
             {
                 (null, true) => $"has no scales beside it; {said} has it as {string.Join(" or ", entry!.Kinds)}",
-                ({ } some, false) => entry is null ? $"is stored as {some.Kind}; {LlamaConfigFile.FileName} has no {Name}" : $"is stored as {some.Kind}; {said} has it among the layers that are dense",
+                ({ } some, false) => entry is null ? $"is stored as {some.Kind}; {ConfigFile.Name} has no {Name}" : $"is stored as {some.Kind}; {said} has it among the layers that are dense",
                 ({ } some, true) when !entry!.Kinds.Contains(some.Kind) => $"is stored as {some.Kind}; {said} has it as {string.Join(" or ", entry.Kinds)}",
                 ({ } some, true) when entry!.DoubleQuantization is { } twice && TwiceQuantized(some) is { } found && found != twice =>
                     $"is stored {(found ? "with" : "without")} double quantization; {said} says {(twice ? "with" : "without")}",
@@ -110,7 +110,7 @@ internal sealed record QuantizationEntry(string Method, IReadOnlyList<string> Ki
     private static bool? TwiceQuantized(StorageFormat format) => (format as FourBitFormat)?.DoubleQuantization;
 
     /// <summary>Is the layer left dense? A name stands for every module called so and what is inside it, as transformers has it.</summary>
-    private bool Skips(string path, LlamaConfig config)
+    private bool Skips(string path, ModelConfig config)
     {
         var head = config.Labels is null ? Head : SequenceClassifier.HeadName;
         return (Skipped ?? [head]).Any(name => $".{path}.".Contains($".{name}.", StringComparison.Ordinal));

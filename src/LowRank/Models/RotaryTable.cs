@@ -1,5 +1,5 @@
 // The rotary position embedding's angles (RoPE, arXiv 2104.09864, eq. 34, in the halves convention of Hugging Face's Llama:
-// component i turns together with component i + d/2, by position · θ^(−2i/d)).
+// component i turns together with component i + d/2, by position · θ^(−2i/d)), perhaps stretched.
 using static TorchSharp.torch;
 
 namespace LowRank;
@@ -8,7 +8,7 @@ namespace LowRank;
 /// Cosines and sines of every position, [positions, head / 2] each. Angles are taken in float32 whatever the model's type, as the
 /// reference does, so float64 models agree with it beyond float32's accuracy.
 /// </summary>
-internal sealed class RotaryTable(long headSize, double theta)
+internal sealed class RotaryTable(long headSize, double theta, Llama3Scaling? scaling = null)
 {
     private Tensor? cos, sin;
 
@@ -26,12 +26,21 @@ internal sealed class RotaryTable(long headSize, double theta)
         using var _ = no_grad();
         cos?.Dispose();
         sin?.Dispose();
-        using var exponents = arange(0, headSize, 2, ScalarType.Float32, device).div((float)headSize);
-        using var frequencies = tensor((float)theta, device).pow(exponents).reciprocal();                   // [head / 2]
+        using var frequencies = Frequencies(device);                                           // [head / 2]
         using var places = arange(0, positions, 1, ScalarType.Float32, device).unsqueeze(1);   // [positions, 1]
         using var angles = places.mul(frequencies);                                            // [positions, head / 2]
         // Made here, alive as long as the model: no caller's scope may take them.
         cos = angles.cos().to(dtype).DetachFromDisposeScope();
         sin = angles.sin().to(dtype).DetachFromDisposeScope();
+    }
+
+    private Tensor Frequencies(Device device)
+    {
+        using var exponents = arange(0, headSize, 2, ScalarType.Float32, device).div((float)headSize);
+        var frequencies = tensor((float)theta, device).pow(exponents).reciprocal();
+        if (scaling is null) return frequencies;
+        var numbers = frequencies.cpu().data<float>().ToArray();
+        scaling.Apply(numbers);
+        return tensor(numbers, device: device);
     }
 }

@@ -1,5 +1,5 @@
 // A text's class from a language model: the head reads the final state of the text's last token and gives one number a class (Hugging
-// Face's LlamaForSequenceClassification). The last token is the rightmost one that is not padding: causal attention has shown it all
+// Face's LlamaForSequenceClassification and its relatives). The last token is the rightmost one that is not padding: causal attention has shown it all
 // others.
 using TorchSharp;
 using static TorchSharp.torch;
@@ -7,7 +7,7 @@ using static TorchSharp.torch;
 namespace LowRank;
 
 /// <summary>
-/// A Llama-style classifier of texts: <c>model.*</c> as in <see cref="CausalLm"/>, and the head <c>score</c>, [classes, hidden] without a
+/// A classifier of texts, of any family: its decoder as in <see cref="CausalLm"/>, and the head <c>score</c>, [classes, hidden] without a
 /// bias. Adapters go on its linear layers and leave the head, which trains whole beside them; there is one head, so the last adapter that
 /// brought one decides.
 /// </summary>
@@ -16,11 +16,12 @@ public sealed class SequenceClassifier : nn.Module<Tensor, Tensor>
     /// <summary>The head's name in state dicts and targets.</summary>
     internal const string HeadName = "score";
 
-    private readonly LlamaModel model;
+    private readonly LlamaModel? model;         // named as in a state dict: one of them
+    private readonly Gpt2Model? transformer;
     private readonly AdaptedLinear score;
 
     /// <summary>A classifier with a copy of a language model's weights and a fresh head, normal with
-    /// <see cref="LlamaConfig.InitializerRange"/>. Adapters are not taken over: what they learned is, where they are merged.</summary>
+    /// <see cref="ModelConfig.InitializerRange"/>. Adapters are not taken over: what they learned is, where they are merged.</summary>
     /// <param name="source">The language model; it is not changed.</param>
     /// <param name="labels">A name for each class.</param>
     /// <param name="seed">Of the head.</param>
@@ -28,7 +29,7 @@ public sealed class SequenceClassifier : nn.Module<Tensor, Tensor>
     /// <exception cref="ArgumentException">No label, or one twice.</exception>
     public SequenceClassifier(CausalLm source, IReadOnlyList<string> labels, long seed = 0, int? paddingToken = null)
         : this(source.Config with { Labels = [.. labels], PaddingToken = paddingToken ?? source.Config.PaddingToken },
-            source.parameters().First().dtype, source.parameters().First().device)
+            new ModelBuild(source.parameters().First().dtype, source.parameters().First().device))
     {
         if (source.QuantizedParameters() > 0)
             throw new ArgumentException("the language model's weights are quantized; make the classifier of the dense model, then quantize it");
@@ -41,29 +42,31 @@ public sealed class SequenceClassifier : nn.Module<Tensor, Tensor>
         Tokenizer = source.Tokenizer;
     }
 
-    private SequenceClassifier(LlamaConfig config, ScalarType? dtype, Device? device) : base(nameof(SequenceClassifier))
+    private SequenceClassifier(ModelConfig config, ModelBuild build) : base(nameof(SequenceClassifier))
     {
         config.Validate();
         Config = config;
-        model = new(config, tied: false, dtype, device);
-        score = new(config.HiddenSize, config.Labels!.Count, hasBias: false, dtype, device);
+        var decoder = build.Decoder(config, tied: false);
+        (model, transformer) = (decoder as LlamaModel, decoder as Gpt2Model);
+        score = build.Linear(config.HiddenSize, config.Labels!.Count, false);
         RegisterComponents();
     }
 
+    private Decoder Body => (Decoder?)model ?? transformer!;
+
     /// <summary>Loads a classifier from a folder in Hugging Face's layout.</summary>
     /// <inheritdoc cref="CausalLm.Load"/>
-    public static SequenceClassifier Load(string folder, ScalarType? dtype = null, Device? device = null)
+    public static SequenceClassifier Load(string folder, ScalarType? dtype = null, Device? device = null, StorageFormat? quantize = null, TargetPattern? targets = null)
     {
-        var (weights, configFile) = (CausalLm.Existing(folder, CausalLm.WeightsFile), CausalLm.Existing(folder, LlamaConfigFile.FileName));
-        var config = LlamaConfigFile.Read(configFile);
+        if (targets is not null && quantize is null) throw new ArgumentException("targets say which layers to quantize; say as what (quantize)");
+        var config = ModelFolder.ConfigOf(folder);
         if (config.Labels is null)
-            throw new InvalidDataException($"{configFile} is not a classifier's; load a CausalLm and make a SequenceClassifier of it");
-        var classifier = new SequenceClassifier(config, dtype, device);
+            throw new InvalidDataException($"{Path.Combine(folder, ConfigFile.Name)} is not a classifier's; load a CausalLm and make a SequenceClassifier of it");
+        var classifier = new SequenceClassifier(config, new ModelBuild(dtype, device, IsEmpty: true));
         try
         {
-            CausalLm.Read(classifier, config, weights);
-            if (File.Exists(Path.Combine(folder, CausalLm.TokenizerFile)))
-                classifier.Tokenizer = Tokenizer.Load(Path.Combine(folder, CausalLm.TokenizerFile));
+            ModelFolder.Read(classifier, config, folder, quantize, targets);
+            classifier.Tokenizer = ModelFolder.TokenizerOf(folder);
             return classifier;
         }
         catch
@@ -74,10 +77,10 @@ public sealed class SequenceClassifier : nn.Module<Tensor, Tensor>
     }
 
     /// <summary>Saves the classifier without its adapters, so that this library and transformers load it.</summary>
-    public void Save(string folder) => CausalLm.Save(this, Config, Tokenizer, folder);
+    public void Save(string folder) => ModelFolder.Save(this, Config, Tokenizer, folder);
 
     /// <summary>The model's shape and its labels.</summary>
-    public LlamaConfig Config { get; }
+    public ModelConfig Config { get; }
 
     /// <summary>Names of the classes in the order of the outputs.</summary>
     public IReadOnlyList<string> Labels => Config.Labels!;
@@ -90,14 +93,14 @@ public sealed class SequenceClassifier : nn.Module<Tensor, Tensor>
 
     /// <summary>Logits of each row's class.</summary>
     /// <param name="ids">[batch, tokens] int64; rows shorter than the longest are filled up on the right with
-    /// <see cref="LlamaConfig.PaddingToken"/>.</param>
+    /// <see cref="ModelConfig.PaddingToken"/>.</param>
     /// <returns>[batch, classes]</returns>
     /// <exception cref="ArgumentException">Several rows, and the model has no padding token.</exception>
     public override Tensor forward(Tensor ids)
     {
         using var scope = NewDisposeScope();
         var places = LastPlaces(CausalLm.Checked(ids));
-        var hidden = model.forward(ids).flatten(0, 1);                          // [batch · tokens, hidden]
+        var hidden = Body.forward(ids).flatten(0, 1);                          // [batch · tokens, hidden]
         var last = hidden.index_select(0, places);                              // [batch, hidden]
         return score.forward(last).MoveToOuterDisposeScope();                   // [batch, hidden] x [hidden, classes] -> [batch, classes]
     }

@@ -9,9 +9,9 @@ namespace LowRank;
 public sealed class OriginalWeights : IDisposable
 {
     private readonly IReadOnlyDictionary<string, Tensor> kept;
-    private readonly SafeTensorsFile? file;
+    private readonly ModelWeights? file;
 
-    private OriginalWeights(IReadOnlyDictionary<string, Tensor> kept, SafeTensorsFile? file) => (this.kept, this.file) = (kept, file);
+    private OriginalWeights(IReadOnlyDictionary<string, Tensor> kept, ModelWeights? file) => (this.kept, this.file) = (kept, file);
 
     /// <summary>Keeps dense weights when they are quantized next: on the CPU their memory is not copied and not given back, of a GPU's they are
     /// copies.</summary>
@@ -41,9 +41,9 @@ public sealed class OriginalWeights : IDisposable
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     public static OriginalWeights InFile(string path)
     {
-        var name = Directory.Exists(path) ? Path.Combine(path, CausalLm.WeightsFile) : path;
-        return File.Exists(name) ? new(new Dictionary<string, Tensor>(), SafeTensorsFile.Open(name))
-            : throw new FileNotFoundException($"{name} does not exist; original weights are read from a model's folder or a .safetensors file", name);
+        if (Directory.Exists(path)) return new(new Dictionary<string, Tensor>(), ModelWeights.Open(path, ModelFolder.ConfigOf(path)));
+        return File.Exists(path) ? new(new Dictionary<string, Tensor>(), ModelWeights.OpenFile(path))
+            : throw new FileNotFoundException($"{path} does not exist; original weights are read from a model's folder or a .safetensors file", path);
     }
 
     /// <summary>Bytes of host memory that they hold: none for a file.</summary>
@@ -73,7 +73,7 @@ public sealed class OriginalWeights : IDisposable
     {
         using var scope = NewDisposeScope();
         using var grad = no_grad();
-        if (file is not null && file.Contains(NameOf(path)) && file.Info(NameOf(path)).Type is not (SafeTensorsType.F32 or SafeTensorsType.F16 or SafeTensorsType.BF16 or SafeTensorsType.F64))
+        if (file is not null && file.Contains(NameOf(path)) && !ModelWeights.IsDense(file.TypeOf(NameOf(path))))
             throw new ArgumentException($"{file.Path} holds codes for {NameOf(path)}, not its original numbers; name the dense model's file");
         var original = Read(path, weight);
         if (!original.shape.SequenceEqual([weight.OutFeatures, weight.InFeatures]))

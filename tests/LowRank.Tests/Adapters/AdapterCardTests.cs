@@ -56,7 +56,7 @@ public sealed class AdapterCardTests : IDisposable
     [Fact]
     public void TheNumbersOfARunComeBack()
     {
-        var model = new CausalLm(new() { VocabularySize = 31, HiddenSize = 16, IntermediateSize = 24, Layers = 2, Heads = 4, KeyValueHeads = 2 }, seed: 1);
+        var model = new CausalLm(new LlamaConfig { VocabularySize = 31, HiddenSize = 16, IntermediateSize = 24, Layers = 2, Heads = 4, KeyValueHeads = 2 }, seed: 1);
         model.Adapt(Adapter.Dora(rank: 3, alpha: 4.5, dropout: 0.125), "q_proj|v_proj", "mine");
         var ids = randint(0, 31, new long[] { 2, 9 }, ScalarType.Int64);
         var options = new TrainingOptions { Steps = 6, LearningRate = 0.0123, WarmupSteps = 2, EvaluateEvery = 2, Log = null, Seed = 5, Evaluate = () => 1.25 + model.Loss(ids).item<float>() };

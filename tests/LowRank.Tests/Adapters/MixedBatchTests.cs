@@ -171,7 +171,7 @@ public sealed class MixedBatchTests : IDisposable
     [Theory, InlineData(true), InlineData(false)]
     public void AWholeModelServesAndTrainsThem(bool tied)
     {
-        var model = new CausalLm(new() { VocabularySize = 31, HiddenSize = 16, IntermediateSize = 24, Layers = 2, Heads = 4, KeyValueHeads = 2, TiedEmbeddings = tied }, seed: 1);
+        var model = new CausalLm(new LlamaConfig { VocabularySize = 31, HiddenSize = 16, IntermediateSize = 24, Layers = 2, Heads = 4, KeyValueHeads = 2, TiedEmbeddings = tied }, seed: 1);
         var head = tied ? "" : "|lm_head";
         model.Adapt(Adapter.Lora(2), "q_proj|v_proj" + head, "a");
         model.Adapt(Adapter.Dora(3), "q_proj|down_proj" + head, "b");

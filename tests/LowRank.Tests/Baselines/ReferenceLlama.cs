@@ -7,7 +7,7 @@ namespace LowRank.Tests.Baselines;
 
 internal sealed class ReferenceLlama(CausalLm model)
 {
-    private readonly LlamaConfig config = model.Config;
+    private readonly LlamaConfig config = (LlamaConfig)model.Config;
     private readonly Dictionary<string, Tensor> weights = model.state_dict().ToDictionary(p => p.Key, p => p.Value.detach().clone());
 
     /// <summary>Every layer's keys, turned, and values, [batch, key heads, tokens, d], of the last run.</summary>

@@ -69,11 +69,11 @@ public sealed class FunctionGradientTests : IDisposable
     {
         CheckPrecisions(t => RmsNormFunction.Apply(t[0], t[1], 1e-5), dtype, tolerance, Random(3, 5, 70), Random(70));
         CheckPrecisions(t => SwiGluFunction.Apply(t[0], t[1]), dtype, tolerance, Random(3, 5, 70) * 3, Random(3, 5, 70));
-        foreach (var d in new long[] { 6, 32 })
+        foreach (var (d, turned, window) in new (long, bool, long?)[] { (6, true, null), (32, true, null), (6, true, 4), (6, false, null), (7, false, 3), (8, true, 1) })
             CheckPrecisions(t =>
             {
-                var (cos, sin) = new RotaryTable(d, 100).Rows(0, 9, t[0].dtype, CPU);
-                return AttentionFunction.Apply(t[0], t[1], t[2], cos, sin, d);
+                (Tensor, Tensor)? angles = turned ? new RotaryTable(d, 100).Rows(0, 9, t[0].dtype, CPU) : null;
+                return AttentionFunction.Apply(t[0], t[1], t[2], angles, d, window);
             }, dtype, tolerance, Random(2, 9, 4 * d), Random(2, 9, 2 * d), Random(2, 9, 2 * d));
         var targets = tensor(new long[] { 3, -100, 0, 6, 6 });
         CheckPrecisions(t => NextTokenLoss.OfHidden(t[0], t[1], targets), dtype, tolerance, Random(5, 8), Random(7, 8));
@@ -102,24 +102,26 @@ public sealed class FunctionGradientTests : IDisposable
     }
 
     [Theory]
-    [InlineData(4, 4), InlineData(4, 2), InlineData(3, 1)]
-    public void Attention(long heads, long keyHeads)
+    [InlineData(4, 4, true, null), InlineData(4, 2, true, null), InlineData(3, 1, true, null), InlineData(4, 2, true, 3L), InlineData(2, 2, false, null), InlineData(2, 1, false, 1L), InlineData(2, 1, true, 99L)]
+    public void Attention(long heads, long keyHeads, bool turned, long? window)
     {
         const long batch = 2, tokens = 5, d = 4;
-        var (cos, sin) = new RotaryTable(d, 100).Rows(0, tokens, ScalarType.Float64, CPU);
+        (Tensor, Tensor)? angles = turned ? new RotaryTable(d, 100).Rows(0, tokens, ScalarType.Float64, CPU) : null;
         var (q, k, v) = (Random(batch, tokens, heads * d), Random(batch, tokens, keyHeads * d), Random(batch, tokens, keyHeads * d));
-        Golden.Close(PlainAttention(q, k, v, cos, sin, heads, keyHeads, d), AttentionFunction.Apply(q, k, v, cos, sin, d), 1e-13, "attention");
-        CheckGradients(t => AttentionFunction.Apply(t[0], t[1], t[2], cos, sin, d), q, k, v);
+        Golden.Close(PlainAttention(q, k, v, angles, window, heads, keyHeads, d), AttentionFunction.Apply(q, k, v, angles, d, window), 1e-13, "attention");
+        CheckGradients(t => AttentionFunction.Apply(t[0], t[1], t[2], angles, d, window), q, k, v);
     }
 
     /// <summary>One head at a time, as the papers write it.</summary>
-    private static Tensor PlainAttention(Tensor q, Tensor k, Tensor v, Tensor cos, Tensor sin, long heads, long keyHeads, long d)
+    private static Tensor PlainAttention(Tensor q, Tensor k, Tensor v, (Tensor Cos, Tensor Sin)? angles, long? window, long heads, long keyHeads, long d)
     {
         Tensor Head(Tensor x, long index) => x.narrow(2, index * d, d);
-        Tensor Rope(Tensor x) => cat([x.narrow(2, 0, d / 2) * cos - x.narrow(2, d / 2, d / 2) * sin,
+        Tensor Rope(Tensor x) => angles is not var (cos, sin) ? x : cat([x.narrow(2, 0, d / 2) * cos - x.narrow(2, d / 2, d / 2) * sin,
             x.narrow(2, d / 2, d / 2) * cos + x.narrow(2, 0, d / 2) * sin], 2);
         var tokens = q.shape[1];
         var hidden = ones(tokens, tokens, ScalarType.Bool).triu(1);
+        for (long t = 0; t < tokens; t++)
+            for (long s = 0; s <= t - (window ?? tokens); s++) hidden[t, s] = tensor(true);
         var parts = new List<Tensor>();
         for (long h = 0; h < heads; h++)
         {

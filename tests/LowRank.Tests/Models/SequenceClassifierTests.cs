@@ -173,9 +173,9 @@ public sealed class SequenceClassifierTests : IDisposable
     public void LabelsAreReadAsTransformersWritesThem(string fields, string labels)
     {
         using var model = Classifier();
-        var text = LlamaConfigFile.Write(model.Config with { Labels = null }).Replace("LlamaForCausalLM", "LlamaForSequenceClassification");
+        var text = ConfigFile.Write(model.Config with { Labels = null }).Replace("LlamaForCausalLM", "LlamaForSequenceClassification");
         File.WriteAllText(folder.File("config.json"), text.Replace("\"attention_bias\"", fields + "\"attention_bias\""));
-        Assert.Equal(labels.Split(' '), LlamaConfigFile.Read(folder.File("config.json")).Labels);
+        Assert.Equal(labels.Split(' '), ConfigFile.Read(folder.File("config.json")).Labels);
     }
 
     [Fact]

@@ -10,10 +10,12 @@ public sealed class TargetPattern
 {
     private const string AllLinearText = "all-linear";
 
-    private const string LanguageHead = "lm_head", Embedding = "embed_tokens";
+    private const string LanguageHead = "lm_head";
+
+    private static readonly string[] Embeddings = ["embed_tokens", "wte"];
 
     /// <summary>Paths that end in one of these are a model's head or its embedding, which "all-linear" leaves out.</summary>
-    private static readonly string[] Ends = [LanguageHead, "score", "classifier", Embedding];
+    private static readonly string[] Ends = [LanguageHead, "score", "classifier", .. Embeddings];
 
     private TargetPattern(IReadOnlyList<string> suffixes, string? expression, bool all) =>
         (Suffixes, Expression, IsAllLinear) = (suffixes, expression, all);
@@ -72,9 +74,9 @@ public sealed class TargetPattern
         foreach (var suffix in Suffixes)
             if (!paths.Any(path => IsOrEndsIn(path, suffix)))
             {
-                if (IsOrEndsIn(suffix, LanguageHead) && paths.Any(path => IsOrEndsIn(path, Embedding)))
+                if (IsOrEndsIn(suffix, LanguageHead) && Array.Find(Embeddings, name => paths.Any(path => IsOrEndsIn(path, name))) is { } embedding)
                     throw new ArgumentException($"no module matches \"{suffix}\": this model's head is its embedding. " +
-                        $"Name {Embedding}; the adapter then acts on the look-up and on the head");
+                        $"Name {embedding}; the adapter then acts on the look-up and on the head");
                 var nearest = NearestNames.Suggest(suffix, paths.Select(path => LastParts(path, suffix)));
                 throw new ArgumentException($"no module matches \"{suffix}\"{nearest}");
             }

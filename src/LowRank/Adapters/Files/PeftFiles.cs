@@ -16,6 +16,7 @@ public static class PeftFiles
     private const string SharedPrefix = "base_model.";
     private const string Prefix = SharedPrefix + "model.";
     private const string HeadName = $"{Prefix}{SequenceClassifier.HeadName}.weight";
+    private const string Turned = "fan_in_fan_out";
     private const int NamesInError = 5;
 
     /// <summary>Writes an adapter to a folder. Each file appears complete or not at all.</summary>
@@ -46,6 +47,8 @@ public static class PeftFiles
         AtomicFile.Write(Path.Combine(folder, PeftConfig.FileName), PeftConfig.Write(config, layers.Select(l => l.Path), fields =>
         {
             EmbeddingLora.WriteFields(fields, config, [.. layers.Select(l => l.Layer)]);
+            // GPT-2's layers, whose weights files hold as [in, out]: so PEFT calls them.
+            if (fields.ContainsKey(Turned) && layers.Any(l => ModelFolder.ShapeOf(model)?.IsStoredTurned(l.Path + ".weight") == true)) fields[Turned] = true;
             if (head is not null) PeftConfig.WriteHead(fields);
         }));
     }

@@ -34,7 +34,9 @@ internal sealed class RmsNormFunction : autograd.SingleTensorFunction<RmsNormFun
         var wide = Precision.Widen(x);
         var r = wide.square().mean([-1], keepdim: true).add_(epsilon).rsqrt_();   // […, 1]
         ctx.save_for_backward([x, weight, r]);
-        return wide.mul(r).to(x.dtype).mul_(weight);
+        var normed = wide.mul(r);
+        // Weights in a wider type than x multiply before the result is rounded (Gemma), others after (Llama), as the references do.
+        return weight.dtype == x.dtype ? normed.to(x.dtype).mul_(weight) : normed.mul_(weight).to(x.dtype);
     }
 
     /// <summary>What <see cref="Apply"/> gives and keeps, from shapes alone.</summary>

@@ -1,5 +1,5 @@
-// One training step's forward pass of a Llama-style model from shapes alone, in the order of DecoderLayer, Attention and GatedMlp, and
-// what backward takes at once on its way back through each layer.
+// One training step's forward pass of a model from shapes alone, in the order of DecoderLayer, Attention and the MLPs, and what backward
+// takes at once on its way back through each layer.
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -12,9 +12,9 @@ namespace LowRank;
 internal readonly record struct LayerBytes(long Forward, long Backward, long Gradients);
 
 /// <summary>The walk through the model.</summary>
-internal sealed class LlamaTrace
+internal sealed class DecoderTrace
 {
-    private readonly LlamaConfig model;
+    private readonly ModelConfig model;
     private readonly AdapterConfig? adapter;
     private readonly bool full;                             // does everything train?
     private readonly long batch, tokens, places;
@@ -29,7 +29,7 @@ internal sealed class LlamaTrace
     /// <param name="tokens">Places of a row.</param>
     /// <param name="dtype">Of weights and activations.</param>
     /// <param name="isDense">Is a layer's weight stored as it is multiplied?</param>
-    public LlamaTrace(LlamaConfig model, AdapterConfig? adapter, bool trains, long batch, long tokens, ScalarType dtype, Func<LayerShape, bool> isDense)
+    public DecoderTrace(ModelConfig model, AdapterConfig? adapter, bool trains, long batch, long tokens, ScalarType dtype, Func<LayerShape, bool> isDense)
     {
         (this.model, this.adapter, full, this.batch, this.tokens, this.dtype) = (model, adapter, trains && adapter is null, batch, tokens, dtype);
         (places, trace) = (batch * tokens, new(dtype, trains));
@@ -49,10 +49,11 @@ internal sealed class LlamaTrace
 
     private void Walk(Func<LayerShape, bool> isDense)
     {
-        var plans = model.Products().Select(l => new LayerPlan(l, adapter?.Chooses(l.Path) == true ? adapter : null, full, HasBias(l), isDense(l))).ToList();
+        var plans = model.Products().Select(l => new LayerPlan(l, adapter?.Chooses(l.Path) == true ? adapter : null, full, l.HasBias, isDense(l))).ToList();
         var hidden = trace.Make(places * model.HiddenSize, full);
-        foreach (var seven in plans.Take(7 * model.Layers).Chunk(7)) hidden = Layer(hidden, [.. seven]);       // after the last comes the head
-        hidden = RmsNormFunction.Trace(trace, hidden, places, full);
+        var each = model.ProductsOf(0).Count;
+        foreach (var layer in plans.Take(each * model.Layers).Chunk(each)) hidden = Layer(hidden, layer);       // after the last comes the head
+        hidden = Norm(hidden, places);
         var kept = trace.Kept;
         if (model.TiedEmbeddings)
         {
@@ -68,36 +69,84 @@ internal sealed class LlamaTrace
         }
     }
 
-    private TracedTensor Layer(TracedTensor hidden, List<LayerPlan> linears)
+    private TracedTensor Layer(TracedTensor hidden, LayerPlan[] linears)
     {
         var passed = trace.Passing;
-        var (q, k, v, o, gate, up, down) = (linears[0], linears[1], linears[2], linears[3], linears[4], linears[5], linears[6]);
-        long wideQ = q.Shape.OutFeatures, wideK = k.Shape.OutFeatures, stream = places * model.HiddenSize, inner = places * model.IntermediateSize;
+        var (reading, output, feeding, down) = linears.Length == 7 ? (linears[..3], linears[3], linears[4..6], linears[6])
+            : (linears[..1], linears[1], linears[2..3], linears[3]);            // q, k and v in one product, and so on
+        long wideQ = model.Heads * model.HeadSize, wideK = model.KeyValueHeads * model.HeadSize;
+        long stream = places * model.HiddenSize, inner = places * model.IntermediateSize, fed = places * feeding.Sum(l => l.Shape.OutFeatures);
         var scores = batch * model.Heads * tokens * tokens;
         var (forward, backward) = (new List<long>(), new List<long>());         // backward's from its last to its first
         long Alive() => trace.Kept + trace.Unkept(hidden) + trace.Passing - passed;
 
-        var normed = RmsNormFunction.Trace(trace, hidden, places, full);
-        var heads = LayerPlan.Trace(trace, normed, places, q, k, v);
-        forward.Add(Alive() + Folding(q, k, v));
-        backward.Add(trace.Kept + Bytes(places * (wideQ + 2 * wideK) + 2 * stream) + Folding(q, k, v));
+        var normed = Norm(hidden, places);
+        var heads = Parts(LayerPlan.Trace(trace, normed, places, reading), [wideQ, wideK, wideK]);
+        forward.Add(Alive() + Folding(reading));
+        backward.Add(trace.Kept + Bytes(places * (wideQ + 2 * wideK) + 2 * stream) + Folding(reading));
+        if (model is LlamaStyleConfig { HasHeadNorms: true })
+            foreach (var i in new[] { 0, 1 }) heads[i] = Norm(heads[i], heads[i].Numbers / model.HeadSize);
         var mixed = AttentionFunction.Trace(trace, heads[0], heads[1], heads[2], tokens, model.HeadSize);
         // Attention's own copies of q, k, v and P, if backward does not have them, and its output in two layouts.
         forward.Add(Alive() + Bytes(places * wideQ + (mixed.RequiresGrad ? 0 : places * (wideQ + 2 * wideK) + scores))
             + (Fused ? 0 : scores * Wide + (Wide == dtype.ElementSize() ? 0 : Bytes(scores))));
         backward.Add(trace.Kept + Bytes(scores + places * 4 * (wideQ + wideK) + stream));
-        var attended = Sum(hidden, LayerPlan.Trace(trace, mixed, places, o)[0]);
-        var between = RmsNormFunction.Trace(trace, attended, places, full);
-        var both = LayerPlan.Trace(trace, between, places, gate, up);
-        forward.Add(Alive() + Folding(gate, up));
-        backward.Add(trace.Kept + Bytes(2 * inner + 2 * stream) + Folding(gate, up));
-        var gated = SwiGluFunction.Trace(trace, both[0], both[1]);
-        backward.Add(trace.Kept + Bytes((Fused ? 3 : 5) * inner + stream));
-        var result = Sum(attended, LayerPlan.Trace(trace, gated, places, down)[0]);
+        var attended = Sum(hidden, LayerPlan.Trace(trace, mixed, places, output)[0]);
+        var between = Norm(attended, places);
+        var both = LayerPlan.Trace(trace, between, places, feeding);
+        forward.Add(Alive() + Folding(feeding));
+        backward.Add(trace.Kept + Bytes(fed + 2 * stream) + Folding(feeding));
+        var (acted, passing) = Act(both, inner);
+        backward.Add(trace.Kept + Bytes(passing + stream));
+        var result = Sum(attended, LayerPlan.Trace(trace, acted, places, down)[0]);
         backward.Add(trace.Kept + Bytes(inner + stream) + Folding(down));
         forward.Add(Alive() + Folding(down));
         layers.Add(new(forward.Max(), backward.Max(), Gradients(linears)));
         return result;
+    }
+
+    /// <summary>A norm, as the family has it, of rows.</summary>
+    private TracedTensor Norm(TracedTensor x, long rows)
+    {
+        if (model is not LlamaStyleConfig llama)
+        {
+            var centred = trace.Make(x.Numbers, x.RequiresGrad || full);
+            if (!centred.RequiresGrad) return centred;
+            trace.Keep(x);                                                      // LayerNorm keeps its input, and mean and scale of each row
+            for (var i = 0; i < 2; i++) trace.KeepMade(rows, FrozenWeight.Wide(dtype));
+            return centred;
+        }
+        var y = RmsNormFunction.Trace(trace, x, rows, full);
+        if (llama.NormsAddOne && y.RequiresGrad) trace.KeepMade(x.Numbers / rows, FrozenWeight.Wide(dtype));        // 1 + weight
+        return y;
+    }
+
+    /// <summary>One product's output cut into contiguous parts, places times wide; several are the parts.</summary>
+    private TracedTensor[] Parts(TracedTensor[] outputs, ReadOnlySpan<long> widths)
+    {
+        if (outputs.Length > 1) return outputs;
+        var parts = new TracedTensor[widths.Length];
+        for (var i = 0; i < parts.Length; i++) parts[i] = trace.Make(places * widths[i], outputs[0].RequiresGrad);
+        return parts;
+    }
+
+    /// <summary>What lies between the MLP's products, and the numbers that its backward has alive at once.</summary>
+    private (TracedTensor Result, long Backward) Act(TracedTensor[] outputs, long inner)
+    {
+        if (model is not LlamaStyleConfig llama)
+        {
+            if (outputs[0].RequiresGrad) trace.Keep(outputs[0]);                // what GELU keeps
+            return (trace.Make(inner, outputs[0].RequiresGrad), 2 * inner);
+        }
+        var parts = Parts(outputs, [model.IntermediateSize, model.IntermediateSize]);
+        if (llama.Activation == LlamaStyleConfig.Silu) return (SwiGluFunction.Trace(trace, parts[0], parts[1]), (Fused ? 3 : 5) * inner);
+        var (gate, up) = (parts[0], parts[1]);
+        var result = trace.Make(inner, gate.RequiresGrad || up.RequiresGrad);
+        if (!result.RequiresGrad) return (result, 0);
+        if (gate.RequiresGrad) trace.Keep(gate);
+        if (gate.RequiresGrad) trace.Keep(up);                                  // for the gradient of gelu(gate)
+        if (up.RequiresGrad) trace.KeepMade(inner);                             // gelu(gate)
+        return (result, 4 * inner);
     }
 
     private TracedTensor Sum(TracedTensor left, TracedTensor right) => trace.Make(left.Numbers, left.RequiresGrad || right.RequiresGrad);
@@ -121,18 +170,14 @@ internal sealed class LlamaTrace
 
     private long Bytes(long numbers) => numbers * dtype.ElementSize();
 
-    private long Gradients(List<LayerPlan> linears)
+    private long Gradients(LayerPlan[] linears)
     {
         if (!full) return linears.Where(l => l.Adapter is not null).Sum(TrainedBytes);
-        var numbers = linears.Sum(l => l.Shape.InFeatures * l.Shape.OutFeatures + (l.HasBias ? l.Shape.OutFeatures : 0)) + 2 * model.HiddenSize;
+        var numbers = linears.Sum(l => l.Shape.InFeatures * l.Shape.OutFeatures + (l.HasBias ? l.Shape.OutFeatures : 0)) + model.NormsOf(0).Sum(n => n.Size);
         return numbers * dtype.ElementSize();
     }
 
     /// <summary>An adapter's tensors, in float32 or wider.</summary>
     private long TrainedBytes(LayerPlan plan) => Wide * plan.Adapter!.FileTensorsOf(plan.Shape.Path, plan.Shape.InFeatures, plan.Shape.OutFeatures)
         .Sum(t => t.Shape.Aggregate(1L, (product, n) => product * n));
-
-    private bool HasBias(LayerShape layer) =>
-        layer.Path.Contains(".self_attn.", StringComparison.Ordinal) ? model.AttentionBias
-        : layer.Path.Contains(".mlp.", StringComparison.Ordinal) && model.MlpBias;
 }

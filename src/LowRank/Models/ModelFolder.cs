@@ -1,0 +1,159 @@
+// What language model and classifier share of a folder in Hugging Face's layout: config.json, weights, tokenizer.json. Weights come and go
+// one at a time, so that beside the model at most one of its tensors is in memory, be it dense in between or not.
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace LowRank;
+
+internal static class ModelFolder
+{
+    public const string TokenizerFile = "tokenizer.json";
+
+    /// <summary>Until this many parameters, loading draws as many random numbers as making a fresh model does.</summary>
+    private const long DrawsUntil = 1 << 25;
+
+    /// <summary>A folder's config.json.</summary>
+    public static ModelConfig ConfigOf(string folder)
+    {
+        var path = Path.Combine(folder, ConfigFile.Name);
+        if (File.Exists(path)) return ConfigFile.Read(path);
+        throw new FileNotFoundException($"{path} does not exist; a model folder holds {ConfigFile.Name}, {ModelTensors.FileName} and {TokenizerFile}" +
+            (File.Exists(Path.Combine(folder, PeftConfig.FileName)) ? $". This one holds an adapter: load its base model, then LoadAdapter(\"{folder}\")" : ""), path);
+    }
+
+    /// <summary>A model's shape; null for a module that is none.</summary>
+    public static ModelConfig? ShapeOf(nn.Module model) => (model as CausalLm)?.Config ?? (model as SequenceClassifier)?.Config;
+
+    public static Tokenizer? TokenizerOf(string folder) =>
+        File.Exists(Path.Combine(folder, TokenizerFile)) ? Tokenizer.Load(Path.Combine(folder, TokenizerFile)) : null;
+
+    /// <summary>Puts a folder's weights into a model that has none yet (<see cref="ModelBuild.IsEmpty"/>).</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="config">Its shape.</param>
+    /// <param name="folder">The folder.</param>
+    /// <param name="format">What to store layers as; null: as the folder has them.</param>
+    /// <param name="targets">Which layers; every linear layer but heads and embeddings if not given.</param>
+    public static void Read(nn.Module model, ModelConfig config, string folder, StorageFormat? format = null, TargetPattern? targets = null)
+    {
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        using var weights = ModelWeights.Open(folder, config);
+        var layers = model.LinearLayers();
+        var chosen = format is null ? [] : (targets ?? TargetPattern.AllLinear).LayersIn(model).Select(l => l.Path).ToHashSet();
+        if (config.ParameterCount <= DrawsUntil)                // what was seeded before loading goes on as it always did
+            foreach (var shape in config.LinearLayers()) layers.First(l => l.Path == shape.Path).Layer.DrawStart();
+
+        var (wanted, found) = (model.state_dict(), weights.Names.ToHashSet());
+        var coded = Coded(layers, weights, found);
+        QuantizationEntry.Check(model, config, weights.Path, coded.ToDictionary(c => c.Path, c => c.Stored.Format));
+        foreach (var (path, _, stored) in coded)
+        {
+            if (chosen.Contains(path))
+                throw new InvalidDataException($"{weights.Path}: {WeightOf(path)} is stored as {stored.Format.Kind} already; load it as it is, or name the dense model's folder to quantize");
+            wanted.Remove(WeightOf(path));
+        }
+        Check(weights, wanted, found);
+
+        foreach (var (_, layer, stored) in coded) layer.Take(stored);
+        foreach (var (path, layer) in layers.Where(l => wanted.Remove(WeightOf(l.Path))))
+        {
+            using var one = NewDisposeScope();
+            var dense = weights.Read(WeightOf(path), layer.Weight.DataType, layer.Weight.Device);
+            if (chosen.Contains(path)) layer.Take(Encode(weights, path, dense, format!));
+            else layer.Fill(dense);
+        }
+        foreach (var (name, parameter) in wanted)
+        {
+            using var one = NewDisposeScope();
+            parameter.copy_(weights.Read(name));
+        }
+    }
+
+    /// <summary>Writes a model without its adapters in its family's layout. Each file is written whole or not at all.</summary>
+    public static void Save(nn.Module model, ModelConfig config, Tokenizer? tokenizer, string folder)
+    {
+        Directory.CreateDirectory(folder);
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        var path = Path.Combine(folder, ModelTensors.FileName);
+        var dense = model.state_dict().Select(pair => DenseEntry(path, config, pair.Key, pair.Value));
+        var coded = model.LinearLayers().Where(l => l.Layer.Weight is QuantizedWeight)
+            .SelectMany(l => ((QuantizedWeight)l.Layer.Weight).Stored.ToTensors(WeightOf(l.Path))).Select(pair => SafeTensors.Entry(path, pair.Key, pair.Value));
+        SafeTensors.SaveBytes(path, dense.Concat(coded), new Dictionary<string, string> { ["format"] = "pt" });
+        AtomicFile.Write(Path.Combine(folder, ConfigFile.Name), ConfigFile.Write(config, QuantizationEntry.Of(model, config)));
+        tokenizer?.Save(folder);
+    }
+
+    /// <summary>A parameter in the type and layout of the file; it is converted while it is written.</summary>
+    private static SafeTensorsEntry DenseEntry(string path, ModelConfig config, string name, Tensor parameter)
+    {
+        var turned = config.IsStoredTurned(name);
+        return SafeTensors.Entry(path, name, config.StoredType, turned ? [.. parameter.shape.Reverse()] : parameter.shape,
+            () => (turned ? parameter.detach().t() : parameter.detach()).to(config.StoredType));
+    }
+
+    private static string WeightOf(string path) => $"{path}.weight";
+
+    /// <summary>Throws with every tensor that is missing, unexpected or not as the configuration has it.</summary>
+    private static void Check(ModelWeights weights, Dictionary<string, Tensor> wanted, HashSet<string> found)
+    {
+        List<string> problems =
+        [
+            .. wanted.Keys.Where(name => !found.Contains(name)).Select(name => $"missing {name} {Shape(wanted[name].shape)}"),
+            .. found.Where(name => !wanted.ContainsKey(name)).Select(name => $"unexpected {name}{weights.Where(name)}"),
+            .. wanted.Where(pair => found.Contains(pair.Key) && !weights.ShapeOf(pair.Key).SequenceEqual(pair.Value.shape))
+                .Select(pair => $"{pair.Key} is {Shape(weights.ShapeOf(pair.Key))}{weights.Where(pair.Key)}, {ConfigFile.Name} asks for {Shape(pair.Value.shape)}"),
+            .. wanted.Keys.Where(name => found.Contains(name) && !ModelWeights.IsDense(weights.TypeOf(name))).Select(name => $"{name} is {weights.TypeOf(name)}{weights.Where(name)}, " +
+                (weights.TypeOf(name) is SafeTensorsType.I8 or SafeTensorsType.U8 ? "which needs scales beside it" : "and weights are read from F64, F32, F16 and BF16")),
+        ];
+        if (problems.Count > 0)
+            throw new InvalidDataException($"{weights.Path} does not fit {ConfigFile.Name}: {string.Join("; ", problems)}");
+    }
+
+    /// <summary>The weights that the file holds as codes and scales; their tensors are taken out of the names found.</summary>
+    private static List<(string Path, AdaptedLinear Layer, QuantizedTensor Stored)> Coded(
+        IReadOnlyList<(string Path, AdaptedLinear Layer)> layers, ModelWeights weights, HashSet<string> found)
+    {
+        var all = new List<(string, AdaptedLinear, QuantizedTensor)>();
+        foreach (var (path, layer) in layers)
+        {
+            var weight = WeightOf(path);
+            var parts = QuantizedTensor.NamesIn(found, weight);
+            if (parts.Count == 0) continue;
+            var tensors = parts.Append(weight).Where(found.Contains).ToDictionary(name => name, name => weights.Read(name));
+            var stored = Stored(weights.Path, weight, tensors, layer.Weight.DataType);
+            if (!stored.Shape.SequenceEqual([layer.OutFeatures, layer.InFeatures]))
+                throw new InvalidDataException($"{weights.Path}: {weight} is stored as {Shape(stored.Shape)}; {ConfigFile.Name} asks for {Shape([layer.OutFeatures, layer.InFeatures])}");
+            all.Add((path, layer, stored));
+            found.ExceptWith(tensors.Keys);
+        }
+        return all;
+    }
+
+    private static QuantizedTensor Stored(string path, string weight, Dictionary<string, Tensor> tensors, ScalarType type)
+    {
+        try
+        {
+            return QuantizedTensor.FromTensors(weight, tensors, type == ScalarType.Float64 ? ScalarType.Float32 : type);
+        }
+        catch (InvalidDataException e)
+        {
+            throw new InvalidDataException($"{path}: {e.Message}", e);
+        }
+    }
+
+    private static QuantizedTensor Encode(ModelWeights weights, string path, Tensor dense, StorageFormat format)
+    {
+        try
+        {
+            OriginalWeights.RequireFinite(path, dense);
+            return format.Encode(dense, WeightOf(path));
+        }
+        catch (ArgumentException e)
+        {
+            throw new ArgumentException($"{weights.Path}: {e.Message}", e);
+        }
+    }
+
+    private static string Shape(IEnumerable<long> shape) => $"[{string.Join(", ", shape)}]";
+}
