@@ -146,7 +146,6 @@ internal static class ModelFolder
     {
         try
         {
-            OriginalWeights.RequireFinite(path, dense);
             return format.Encode(dense, WeightOf(path));
         }
         catch (ArgumentException e)

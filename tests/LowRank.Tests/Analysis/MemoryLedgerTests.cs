@@ -212,7 +212,28 @@ public sealed class MemoryLedgerTests
         Agree(config, batch, tokens, type, Methods.Single(m => m.Name == method).Config, Formats[format]);
     }
 
-    private static void Agree(LlamaConfig config, long batch, long tokens, ScalarType type, AdapterConfig? adapter, StorageFormat? format = null)
+    private static readonly Dictionary<string, ModelConfig> Families = new()
+    {
+        ["mistral"] = new MistralConfig { VocabularySize = 61, HiddenSize = 48, IntermediateSize = 80, Layers = 3, Heads = 6, KeyValueHeads = 2, HeadSize = 10, SlidingWindow = 9 },
+        ["qwen2"] = new Qwen2Config { VocabularySize = 61, HiddenSize = 48, IntermediateSize = 80, Layers = 3, Heads = 6, KeyValueHeads = 2, TiedEmbeddings = true },
+        ["qwen3"] = new Qwen3Config { VocabularySize = 61, HiddenSize = 48, IntermediateSize = 80, Layers = 3, Heads = 6, KeyValueHeads = 2, HeadSize = 12 },
+        ["gemma"] = new GemmaConfig { VocabularySize = 61, HiddenSize = 48, IntermediateSize = 80, Layers = 3, Heads = 6, KeyValueHeads = 2, HeadSize = 10, TiedEmbeddings = true },
+        ["phi3"] = new Phi3Config { VocabularySize = 61, HiddenSize = 48, IntermediateSize = 80, Layers = 3, Heads = 6, KeyValueHeads = 2 },
+        ["gpt2"] = new Gpt2Config { VocabularySize = 61, HiddenSize = 48, IntermediateSize = 192, Layers = 3, Heads = 6, KeyValueHeads = 6, MaxPositions = 64, TiedEmbeddings = true },
+    };
+
+    public static TheoryData<string, string> FamilyCases =>
+        [.. from family in Families.Keys from method in new[] { "full", "LoRA", "DoRA", "VeRA", "IA3" } select new TheoryDataRow<string, string>(family, method)];
+
+    [Theory, MemberData(nameof(FamilyCases))]
+    public void ItAgreesWithTheAllocatorForEveryFamily(string family, string method)
+    {
+        var config = method == "IA3" ? Adapter.Ia3() : Methods.Single(m => m.Name == method).Config;
+        Agree(Families[family], 5, 40, ScalarType.Float32, config);
+        if (method != "full") Agree(Families[family], 4, 30, ScalarType.Float32, config, Nf4.WithDoubleQuantization);
+    }
+
+    private static void Agree(ModelConfig config, long batch, long tokens, ScalarType type, AdapterConfig? adapter, StorageFormat? format = null)
     {
         var ledger = MemoryLedger.OfTraining(config, adapter, batch, tokens, dtype: type, storage: format is null ? null : format.BytesOf);
 
