@@ -24,10 +24,12 @@ public sealed partial class CausalLm
     public static CausalLm Load(string folder, ScalarType? dtype = null, Device? device = null, StorageFormat? quantize = null, TargetPattern? targets = null)
     {
         if (targets is not null && quantize is null) throw new ArgumentException("targets say which layers to quantize; say as what (quantize)");
-        var model = new CausalLm(ModelFolder.ConfigOf(folder), new ModelBuild(dtype, device, IsEmpty: true));
+        var config = ModelFolder.ConfigOf(folder) with { Labels = null };
+        using var weights = ModelFolder.Open(folder, config);
+        var model = new CausalLm(config, new ModelBuild(dtype, device, IsEmpty: true));
         try
         {
-            ModelFolder.Read(model, model.Config, folder, quantize, targets);
+            ModelFolder.Read(model, config, weights, quantize, targets);
             model.Tokenizer = ModelFolder.TokenizerOf(folder);
             return model;
         }

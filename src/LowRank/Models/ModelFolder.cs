@@ -27,42 +27,53 @@ internal static class ModelFolder
     public static Tokenizer? TokenizerOf(string folder) =>
         File.Exists(Path.Combine(folder, TokenizerFile)) ? Tokenizer.Load(Path.Combine(folder, TokenizerFile)) : null;
 
+    /// <summary>Opens a folder's weights, and throws unless they are those of the shape: before anything is built or trained.</summary>
+    public static ModelWeights Open(string folder, ModelConfig config)
+    {
+        QuantizationEntry.Read(Path.Combine(folder, ConfigFile.Name));          // another method's codes say so themselves
+        var weights = ModelWeights.Open(folder, config);
+        try
+        {
+            ModelFit.Check(weights, config);
+            return weights;
+        }
+        catch
+        {
+            weights.Dispose();
+            throw;
+        }
+    }
+
     /// <summary>Puts a folder's weights into a model that has none yet (<see cref="ModelBuild.IsEmpty"/>).</summary>
     /// <param name="model">The model.</param>
     /// <param name="config">Its shape.</param>
-    /// <param name="folder">The folder.</param>
+    /// <param name="weights">What <see cref="Open"/> gave.</param>
     /// <param name="format">What to store layers as; null: as the folder has them.</param>
     /// <param name="targets">Which layers; every linear layer but heads and embeddings if not given.</param>
-    public static void Read(nn.Module model, ModelConfig config, string folder, StorageFormat? format = null, TargetPattern? targets = null)
+    public static void Read(nn.Module model, ModelConfig config, ModelWeights weights, StorageFormat? format = null, TargetPattern? targets = null)
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
-        using var weights = ModelWeights.Open(folder, config);
         var layers = model.LinearLayers();
         var chosen = format is null ? [] : (targets ?? TargetPattern.AllLinear).LayersIn(model).Select(l => l.Path).ToHashSet();
         if (config.ParameterCount <= DrawsUntil)                // what was seeded before loading goes on as it always did
             foreach (var shape in config.LinearLayers()) layers.First(l => l.Path == shape.Path).Layer.DrawStart();
 
-        var (wanted, found) = (model.state_dict(), weights.Names.ToHashSet());
-        var coded = Coded(layers, weights, found);
+        var coded = Coded(layers, weights);
         QuantizationEntry.Check(model, config, weights.Path, coded.ToDictionary(c => c.Path, c => c.Stored.Format));
-        foreach (var (path, _, stored) in coded)
-        {
-            if (chosen.Contains(path))
-                throw new InvalidDataException($"{weights.Path}: {WeightOf(path)} is stored as {stored.Format.Kind} already; load it as it is, or name the dense model's folder to quantize");
-            wanted.Remove(WeightOf(path));
-        }
-        Check(weights, wanted, found);
-
+        if (coded.Find(c => chosen.Contains(c.Path)) is { Path: { } done, Stored: var code })
+            throw new InvalidDataException($"{weights.Path}: {WeightOf(done)} is stored as {code.Format.Kind} already; load it as it is, or name the dense model's folder to quantize");
         foreach (var (_, layer, stored) in coded) layer.Take(stored);
-        foreach (var (path, layer) in layers.Where(l => wanted.Remove(WeightOf(l.Path))))
+
+        var rest = model.state_dict();
+        foreach (var (path, layer) in layers.Where(l => rest.Remove(WeightOf(l.Path))))
         {
             using var one = NewDisposeScope();
             var dense = weights.Read(WeightOf(path), layer.Weight.DataType, layer.Weight.Device);
             if (chosen.Contains(path)) layer.Take(Encode(weights, path, dense, format!));
             else layer.Fill(dense);
         }
-        foreach (var (name, parameter) in wanted)
+        foreach (var (name, parameter) in rest)
         {
             using var one = NewDisposeScope();
             parameter.copy_(weights.Read(name));
@@ -94,38 +105,20 @@ internal static class ModelFolder
 
     private static string WeightOf(string path) => $"{path}.weight";
 
-    /// <summary>Throws with every tensor that is missing, unexpected or not as the configuration has it.</summary>
-    private static void Check(ModelWeights weights, Dictionary<string, Tensor> wanted, HashSet<string> found)
-    {
-        List<string> problems =
-        [
-            .. wanted.Keys.Where(name => !found.Contains(name)).Select(name => $"missing {name} {Shape(wanted[name].shape)}"),
-            .. found.Where(name => !wanted.ContainsKey(name)).Select(name => $"unexpected {name}{weights.Where(name)}"),
-            .. wanted.Where(pair => found.Contains(pair.Key) && !weights.ShapeOf(pair.Key).SequenceEqual(pair.Value.shape))
-                .Select(pair => $"{pair.Key} is {Shape(weights.ShapeOf(pair.Key))}{weights.Where(pair.Key)}, {ConfigFile.Name} asks for {Shape(pair.Value.shape)}"),
-            .. wanted.Keys.Where(name => found.Contains(name) && !ModelWeights.IsDense(weights.TypeOf(name))).Select(name => $"{name} is {weights.TypeOf(name)}{weights.Where(name)}, " +
-                (weights.TypeOf(name) is SafeTensorsType.I8 or SafeTensorsType.U8 ? "which needs scales beside it" : "and weights are read from F64, F32, F16 and BF16")),
-        ];
-        if (problems.Count > 0)
-            throw new InvalidDataException($"{weights.Path} does not fit {ConfigFile.Name}: {string.Join("; ", problems)}");
-    }
-
-    /// <summary>The weights that the file holds as codes and scales; their tensors are taken out of the names found.</summary>
-    private static List<(string Path, AdaptedLinear Layer, QuantizedTensor Stored)> Coded(
-        IReadOnlyList<(string Path, AdaptedLinear Layer)> layers, ModelWeights weights, HashSet<string> found)
+    /// <summary>The weights that the file holds as codes and scales.</summary>
+    private static List<(string Path, AdaptedLinear Layer, QuantizedTensor Stored)> Coded(IReadOnlyList<(string Path, AdaptedLinear Layer)> layers, ModelWeights weights)
     {
         var all = new List<(string, AdaptedLinear, QuantizedTensor)>();
         foreach (var (path, layer) in layers)
         {
             var weight = WeightOf(path);
-            var parts = QuantizedTensor.NamesIn(found, weight);
+            var parts = QuantizedTensor.NamesIn(weights.Names, weight);
             if (parts.Count == 0) continue;
-            var tensors = parts.Append(weight).Where(found.Contains).ToDictionary(name => name, name => weights.Read(name));
+            var tensors = parts.Append(weight).Where(weights.Contains).ToDictionary(name => name, name => weights.Read(name));
             var stored = Stored(weights.Path, weight, tensors, layer.Weight.DataType);
             if (!stored.Shape.SequenceEqual([layer.OutFeatures, layer.InFeatures]))
-                throw new InvalidDataException($"{weights.Path}: {weight} is stored as {Shape(stored.Shape)}; {ConfigFile.Name} asks for {Shape([layer.OutFeatures, layer.InFeatures])}");
+                throw new InvalidDataException($"{weights.Path}: {weight} is stored as [{string.Join(", ", stored.Shape)}]; {ConfigFile.Name} asks for [{layer.OutFeatures}, {layer.InFeatures}]");
             all.Add((path, layer, stored));
-            found.ExceptWith(tensors.Keys);
         }
         return all;
     }
@@ -153,6 +146,4 @@ internal static class ModelFolder
             throw new ArgumentException($"{weights.Path}: {e.Message}", e);
         }
     }
-
-    private static string Shape(IEnumerable<long> shape) => $"[{string.Join(", ", shape)}]";
 }

@@ -62,10 +62,11 @@ public sealed class SequenceClassifier : nn.Module<Tensor, Tensor>
         var config = ModelFolder.ConfigOf(folder);
         if (config.Labels is null)
             throw new InvalidDataException($"{Path.Combine(folder, ConfigFile.Name)} is not a classifier's; load a CausalLm and make a SequenceClassifier of it");
+        using var weights = ModelFolder.Open(folder, config);
         var classifier = new SequenceClassifier(config, new ModelBuild(dtype, device, IsEmpty: true));
         try
         {
-            ModelFolder.Read(classifier, config, folder, quantize, targets);
+            ModelFolder.Read(classifier, config, weights, quantize, targets);
             classifier.Tokenizer = ModelFolder.TokenizerOf(folder);
             return classifier;
         }

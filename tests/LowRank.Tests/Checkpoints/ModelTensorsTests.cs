@@ -129,6 +129,37 @@ public sealed class ModelTensorsTests : IDisposable
         Assert.Contains($"transformer.wpe.weight is I64 in {Shard(0)}, and weights are read from F64, F32, F16 and BF16", message);
     }
 
+    /// <summary>Nothing is built, and nothing of the size asked for, before the file is seen not to have it.</summary>
+    [Theory]
+    [InlineData("num_hidden_layers", 2_000_000_000, "asks for 2000000000 layers: there are 21 tensors")]
+    [InlineData("num_hidden_layers", 20, "142 more missing")]
+    [InlineData("hidden_size", 900_000_000_000_000, "model.norm.weight is [64], config.json asks for [900000000000000]")]
+    [InlineData("vocab_size", 255, "lm_head.weight is [256, 64], config.json asks for [255, 64]")]
+    public void A_configuration_far_from_its_weights_is_refused(string field, long value, string message)
+    {
+        var json = JsonNode.Parse(File.ReadAllText(Golden.PathOf("model/llama/config.json")))!;
+        json[field] = value;
+        folder.File("config.json", json.ToJsonString());
+        File.Copy(Golden.PathOf("model/llama/model.safetensors"), folder.File("model.safetensors"));
+        Assert.Contains(message, Refused());
+    }
+
+    [Fact]
+    public void A_weight_that_no_code_stands_for_is_named()
+    {
+        File.Copy(Golden.PathOf("model/phi3/config.json"), folder.File("config.json"));
+        var tensors = SafeTensors.Load(Golden.PathOf("model/phi3/model.safetensors"));
+        tensors["model.layers.1.self_attn.qkv_proj.weight"][3, 5] = tensor(float.NaN);
+        SafeTensors.Save(folder.File("model.safetensors"), tensors);
+        CausalLm.Load(folder.Path).Dispose();
+        CausalLm.Load(folder.Path, quantize: new Nf4(), targets: "o_proj").Dispose();
+        var message = Assert.Throws<ArgumentException>(() => CausalLm.Load(folder.Path, quantize: new Nf4())).Message;
+        Assert.Contains(folder.File("model.safetensors"), message);
+        Assert.Contains("model.layers.1.self_attn.qkv_proj.weight", message);
+        Assert.Contains("qkv_proj", Assert.Throws<ArgumentException>(() => CausalLm.Load(folder.Path, quantize: new Nf4(), targets: "q_proj")).Message);
+        Assert.Contains("say as what", Assert.Throws<ArgumentException>(() => CausalLm.Load(folder.Path, targets: "qkv_proj")).Message);
+    }
+
     [Theory]
     [InlineData("pytorch_model.bin"), InlineData("model.pt"), InlineData("pytorch_model-00001-of-00002.bin"), InlineData("consolidated.00.pth")]
     public void Pickles_are_refused_with_the_reason_and_the_way_out(string name)

@@ -14,7 +14,8 @@ public enum Gpt2Activation
 
 /// <summary>
 /// A GPT-2 (Radford et al. 2019): LayerNorm, learned positions, one product for q, k and v, biases everywhere, and an MLP without a gate.
-/// Its files hold the layers' weights as [in, out] (transformers' Conv1D); the model has them as [out, in], as every other.
+/// Its files hold the layers' weights as [in, out] (transformers' Conv1D); the model has them as [out, in], as every other. The dropout
+/// that files ask for in training is not applied.
 /// </summary>
 public sealed record Gpt2Config : ModelConfig
 {
