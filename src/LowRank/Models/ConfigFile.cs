@@ -77,8 +77,12 @@ internal static class ConfigFile
     }
 
     /// <summary>With a decimal point even when whole: transformers 5 refuses an integer where it wants a float.</summary>
-    internal static JsonValue Real(double number) =>
-        JsonValue.Create(decimal.Parse(number.ToString("0.0###################", CultureInfo.InvariantCulture), CultureInfo.InvariantCulture));
+    internal static JsonNode Real(double number)
+    {
+        var text = number.ToString("0.0###################", CultureInfo.InvariantCulture);
+        // Very small and very large ones need an exponent.
+        return JsonNode.Parse(double.Parse(text, CultureInfo.InvariantCulture) == number && text.Length < 30 ? text : number.ToString("E16", CultureInfo.InvariantCulture))!;
+    }
 
     private static ScalarType Type(string path, string name) => Types.TryGetValue(name, out var type)
         ? type

@@ -169,6 +169,8 @@ public abstract record ModelConfig
             ("head_dim", HeadSize), ("max_position_embeddings", MaxPositions),
         })
             RequirePositive(name, value);
+        foreach (var (name, value) in new[] { ("the norms' epsilon", NormEpsilon), ("initializer_range", InitializerRange) })
+            if (!(value >= 0 && double.IsFinite(value))) throw new ArgumentException($"{name} is {value}; it must be a number from 0 on");
         if (Heads % KeyValueHeads != 0)
             throw new ArgumentException($"num_attention_heads ({Heads}) must be a multiple of num_key_value_heads ({KeyValueHeads})");
         if (Labels is not null && (Labels.Count == 0 || Labels.Any(string.IsNullOrWhiteSpace) || Labels.Distinct().Count() < Labels.Count))

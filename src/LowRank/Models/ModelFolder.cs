@@ -9,7 +9,8 @@ internal static class ModelFolder
 {
     public const string TokenizerFile = "tokenizer.json";
 
-    /// <summary>Until this many parameters, loading draws as many random numbers as making a fresh model does.</summary>
+    /// <summary>Until this many parameters, loading draws as many random numbers as making a fresh model does: adapters that are put on after a
+    /// seed and a load begin as they did when loading meant to make a model first, and lessons quote such runs. A large one does not wait for it.</summary>
     private const long DrawsUntil = 1 << 25;
 
     /// <summary>A folder's config.json.</summary>
@@ -56,7 +57,7 @@ internal static class ModelFolder
         using var _ = no_grad();
         var layers = model.LinearLayers();
         var chosen = format is null ? [] : (targets ?? TargetPattern.AllLinear).LayersIn(model).Select(l => l.Path).ToHashSet();
-        if (config.ParameterCount <= DrawsUntil)                // what was seeded before loading goes on as it always did
+        if (config.ParameterCount <= DrawsUntil)
             foreach (var shape in config.LinearLayers()) layers.First(l => l.Path == shape.Path).Layer.DrawStart();
 
         var coded = Coded(layers, weights);

@@ -125,6 +125,35 @@ public sealed class ConfigFileTests : IDisposable
         Assert.Equal(config, Any(ConfigFile.Write(config)));
     }
 
+    /// <summary>A field of another kind, size or sign is an error about the file, or a value that makes a model; never anything else.</summary>
+    [Theory, InlineData("gemma"), InlineData("gpt2"), InlineData("llama"), InlineData("mistral"), InlineData("phi3"), InlineData("qwen2")]
+    public void No_wrong_value_ends_in_anything_but_an_error_about_the_file(string family)
+    {
+        var source = File.ReadAllText(Golden.PathOf($"model/{family}/config.json"));
+        var refused = 0;
+        foreach (var field in JsonNode.Parse(source)!.AsObject().Select(f => f.Key))
+            foreach (var wrong in new[] { "null", "\"x\"", "-1", "0", "0.5", "1e300", "1e-300", "1e999", "9999999999999", "[]", "[null]", "[1, \"a\"]", "{}", "{\"a\": null}", "true", "{\"rope_type\": 3}" })
+            {
+                var json = JsonNode.Parse(source)!;
+                json[field] = JsonNode.Parse(wrong);
+                try { Assert.Equal(Any(json.ToJsonString()), Any(ConfigFile.Write(Any(json.ToJsonString())))); }
+                catch (InvalidDataException e)
+                {
+                    Assert.Contains(path, e.Message);
+                    refused++;
+                }
+            }
+        Assert.True(refused > 50, $"{refused} refused");
+    }
+
+    [Fact]
+    public void The_shape_alone_is_read_from_a_folder_or_its_file()
+    {
+        using var model = CausalLm.Load(Golden.PathOf("model/qwen2"));
+        Assert.Equal(model.Config, ModelConfig.Load(Golden.PathOf("model/qwen2")));
+        Assert.Equal(model.Config, ModelConfig.Load(Golden.PathOf("model/qwen2/config.json")));
+    }
+
     [Fact]
     public void Every_family_comes_back_from_what_was_written()
     {

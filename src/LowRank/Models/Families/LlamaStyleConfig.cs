@@ -71,6 +71,7 @@ public abstract record LlamaStyleConfig : ModelConfig
     {
         base.Validate();
         if (HeadSize % 2 != 0) throw new ArgumentException($"head_dim is {HeadSize}; the rotary embedding needs an even one");
+        if (!(RopeTheta > 0 && double.IsFinite(RopeTheta))) throw new ArgumentException($"rope_theta is {RopeTheta}; it must be a number above 0");
         RopeScaling?.Validate();
     }
 
