@@ -87,6 +87,21 @@ public sealed class ModelAdapterGoldenTests : IDisposable
         }
     }
 
+    /// <summary>Names, numbers and every field: GPT-2's say fan_in_fan_out.</summary>
+    [Theory, MemberData(nameof(Adapters))]
+    public void What_PEFT_saved_comes_back_out_the_same(string id)
+    {
+        using var folder = new TemporaryFolder();
+        var fixture = Golden.Fixture(id);
+        using var model = Load(fixture, ScalarType.Float32);
+        model.SaveAdapter(folder.Path);
+        var source = Golden.PathOf(fixture.Field<string>("adapter_dir"));
+        var (expected, actual) = (SafeTensors.Load(Path.Combine(source, "adapter_model.safetensors")), SafeTensors.Load(folder.File("adapter_model.safetensors")));
+        Assert.Equal(expected.Keys.Order(), actual.Keys.Order());
+        foreach (var (name, tensor) in expected) Assert.True(tensor.eq(actual[name]).all().item<bool>(), name);
+        Assert.Equal(File.ReadAllText(Path.Combine(source, "adapter_config.json")), File.ReadAllText(folder.File("adapter_config.json")));
+    }
+
     [Fact]
     public void Saving_a_model_with_an_adapter_saves_the_model_alone()
     {
