@@ -21,6 +21,7 @@ public sealed partial class CausalLm
     /// <exception cref="InvalidDataException">The family or a field of config.json is not supported, the weights are pickled, or tensors are missing,
     /// unexpected or of another shape; names the file and every such tensor.</exception>
     /// <exception cref="ArgumentException">A weight has a NaN or infinity or does not fit the format, or no layer matches.</exception>
+    /// <exception cref="InvalidOperationException">The embedding shall be quantized, which is read by rows.</exception>
     public static CausalLm Load(string folder, ScalarType? dtype = null, Device? device = null, StorageFormat? quantize = null, TargetPattern? targets = null)
     {
         if (targets is not null && quantize is null) throw new ArgumentException("targets say which layers to quantize; say as what (quantize)");

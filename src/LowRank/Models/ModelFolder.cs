@@ -56,7 +56,9 @@ internal static class ModelFolder
         using var scope = NewDisposeScope();
         using var _ = no_grad();
         var layers = model.LinearLayers();
-        var chosen = format is null ? [] : (targets ?? TargetPattern.AllLinear).LayersIn(model).Select(l => l.Path).ToHashSet();
+        var coding = format is null ? [] : (targets ?? TargetPattern.AllLinear).LayersIn(model);
+        foreach (var (path, layer) in coding) layer.CheckQuantize(path);
+        var chosen = coding.Select(l => l.Path).ToHashSet();
         if (config.ParameterCount <= DrawsUntil)
             foreach (var shape in config.LinearLayers()) layers.First(l => l.Path == shape.Path).Layer.DrawStart();
 

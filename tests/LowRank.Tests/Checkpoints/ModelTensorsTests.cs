@@ -157,6 +157,7 @@ public sealed class ModelTensorsTests : IDisposable
         Assert.Contains(folder.File("model.safetensors"), message);
         Assert.Contains("model.layers.1.self_attn.qkv_proj.weight", message);
         Assert.Contains("qkv_proj", Assert.Throws<ArgumentException>(() => CausalLm.Load(folder.Path, quantize: new Nf4(), targets: "q_proj")).Message);
+        Assert.Contains("embed_tokens is an embedding", Assert.Throws<InvalidOperationException>(() => CausalLm.Load(folder.Path, quantize: new Nf4(), targets: "o_proj|embed_tokens")).Message);
         Assert.Contains("say as what", Assert.Throws<ArgumentException>(() => CausalLm.Load(folder.Path, targets: "qkv_proj")).Message);
     }
 

@@ -122,6 +122,10 @@ public sealed class FamilyAdapterTests : IDisposable
         Golden.Close(logits, again.forward(Ids()), Golden.ModelTolerance, "logits");
         Assert.Contains($"\"{model.Config.ClassPrefix}ForSequenceClassification\"", File.ReadAllText(folder.File("config.json")));
         Assert.Equal(["a", "b", "c"], again.Labels);
+        using var coded = SequenceClassifier.Load(folder.Path, quantize: new Nf4());
+        Assert.All(coded.LinearLayers(), l => Assert.Equal(TargetPattern.AllLinear.Matches(l.Path), l.Layer.Weight is QuantizedWeight));
+        again.Quantize(new Nf4());
+        Assert.True(Same(again.forward(Ids()), coded.forward(Ids())));
     }
 
     [Theory, MemberData(nameof(Names))]
