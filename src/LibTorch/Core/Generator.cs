@@ -11,6 +11,10 @@ public static partial class torch
 
         Generator(nint pointer) => this.pointer = pointer;
 
+        internal static Generator Own(nint pointer, Device device) => new(pointer, device);
+
+        Generator(nint pointer, Device device) => (this.pointer, this.device) = (pointer, device);
+
         /// <summary>A generator of its own; the state starts from <paramref name="seed"/>.</summary>
         public unsafe Generator(ulong seed = 0, Device? device = null)
         {

@@ -83,7 +83,7 @@ public sealed partial class AdaptedLinear
 
     /// <summary>How often the weight has taken an adapter's change in for good while that adapter went on (ReLoRA). Adapters of the layer are
     /// changes of a base model that no file holds since then.</summary>
-    public int Absorbed { get; private set; }
+    public int Absorbed { get; internal set; }
 
     /// <summary>Throws if <see cref="Absorb"/> can't be done; changes nothing.</summary>
     internal void CheckAbsorb(string name, string path = "the layer")

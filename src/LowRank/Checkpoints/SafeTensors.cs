@@ -83,15 +83,20 @@ public static class SafeTensors
         }
     }
 
+    /// <summary>The stored type of a tensor's; the path and the name are for the error.</summary>
+    internal static SafeTensorsType TypeOf(string path, string name, ScalarType dtype)
+    {
+        var types = Enum.GetValues<SafeTensorsType>().Where(type => ScalarTypeOf(type) == dtype).ToList();
+        return types.Count > 0 ? types[0] : throw new NotSupportedException($"{path}: tensor \"{name}\": the format has no type for {dtype}");
+    }
+
     /// <summary>A tensor to be written.</summary>
     internal static SafeTensorsEntry Entry(string path, string name, Tensor tensor) => Entry(path, name, tensor.dtype, tensor.shape, () => tensor.detach());
 
     /// <summary>A tensor that is made when it is written, in a scope that ends then.</summary>
     internal static SafeTensorsEntry Entry(string path, string name, ScalarType dtype, IReadOnlyList<long> shape, Func<Tensor> make)
     {
-        var types = Enum.GetValues<SafeTensorsType>().Where(type => ScalarTypeOf(type) == dtype).ToList();
-        if (types.Count == 0) throw new NotSupportedException($"{path}: tensor \"{name}\": the format has no type for {dtype}");
-        return new(name, types[0], shape, stream =>
+        return new(name, TypeOf(path, name, dtype), shape, stream =>
         {
             using var scope = NewDisposeScope();
             ForEachPart(make().cpu().contiguous(), (part, _) => stream.Write(part.bytes));

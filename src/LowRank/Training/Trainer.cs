@@ -17,12 +17,23 @@ public static class Trainer
     public static TrainingRun Fit(CausalLm model, Func<long, Batch> data, TrainingOptions? options = null) =>
         Fit(model, batch => model.Loss(batch.Ids, batch.Labels), data, options);
 
-    /// <summary>Trains a language model on a sequence of batches, begun again when it ends.</summary>
+    /// <summary>Trains a language model on a sequence of batches, begun again when it ends. A run that goes on from a checkpoint passes over those
+    /// that it has seen.</summary>
     /// <inheritdoc cref="Fit(CausalLm, Func{long, Batch}, TrainingOptions?)"/>
     public static TrainingRun Fit(CausalLm model, IEnumerable<Batch> data, TrainingOptions? options = null)
     {
         using var batches = Endlessly(data).GetEnumerator();
-        return Fit(model, _ => batches.MoveNext() ? batches.Current : throw new ArgumentException("the data has no batch"), options);
+        long next = 0;
+        return Fit(model, number =>
+        {
+            while (true)
+            {
+                var passedOver = next < number ? NewDisposeScope() : null;
+                using (passedOver)
+                    if (!batches.MoveNext()) throw new ArgumentException("the data has no batch");
+                if (next++ == number) return batches.Current;
+            }
+        }, options);
     }
 
     /// <summary>Trains any module by a loss of one's own, a scalar in nats.</summary>
@@ -32,46 +43,53 @@ public static class Trainer
         options ??= new();
         options.Validate();
         TrainingPolicy.BeginAll(options.Policies, model, options);
-        var trained = Trained(model);
-        if (trained.Count == 0)
+        try { return Run(model, loss, data, options); }
+        finally
         {
             foreach (var policy in options.Policies) policy.End();
+        }
+    }
+
+    private static TrainingRun Run(nn.Module model, Func<Batch, Tensor> loss, Func<long, Batch> data, TrainingOptions options)
+    {
+        var trained = Trained(model);
+        if (trained.Count == 0)
             throw new InvalidOperationException(model.AdapterNames().Count == 0
                 ? "nothing to train: no parameter has requires_grad. Add an adapter, or unfreeze the model"
                 : "nothing to train: the weights are frozen and no adapter is at work. Activate one (SetAdapter, EnableAdapters), or call Unmerge");
-        }
         manual_seed(options.Seed);
         var groups = Groups(trained, options, out var factors);
         using var optimizer = options.Optimizer.Over(groups, trained);
+        using var keeper = options.Checkpoints is null ? null : new RunKeeper(model, trained, optimizer, options);
+        var past = keeper?.Resume(data) ?? RunSoFar.Nothing;
         var update = new TrainingUpdate(optimizer, groups);
         var progress = new TrainingProgress(options.Log, options.Steps);
-        var steps = new List<StepMetrics>();
+        var steps = past.Steps.ToList();
+        var tokens = past.Tokens;
         var clock = Stopwatch.StartNew();
-        long tokens = 0;
+        double Seconds() => past.Seconds + clock.Elapsed.TotalSeconds;
         model.train();
         try
         {
-            for (long step = 0; step < options.Steps && !options.Cancellation.IsCancellationRequested; step++)
+            for (long step = steps.Count; step < options.Steps && !options.Cancellation.IsCancellationRequested; step++)
             {
-                var (before, seen) = (clock.Elapsed.TotalSeconds, tokens);
+                var (before, seen) = (Seconds(), tokens);
                 var rate = options.Policies.Aggregate(options.LearningRateAt(step), (scheduled, policy) => policy.LearningRateAt(step, scheduled));
                 foreach (var (group, factor) in groups.Zip(factors)) group.LearningRate = rate * factor;
                 foreach (var policy in options.Policies) policy.BeforeStep(step);
                 var (mean, norm) = Step(step);
-                var speed = (tokens - seen) / (clock.Elapsed.TotalSeconds - before);
+                var speed = (tokens - seen) / (Seconds() - before);
                 var evaluation = options.Evaluate is not null && ((step + 1) % options.EvaluateEvery == 0 || step + 1 == options.Steps)
                     ? Evaluated(options.Evaluate, step + 1) : (double?)null;
-                steps.Add(new(step + 1, mean, rate, norm, speed, clock.Elapsed.TotalSeconds, evaluation));
+                steps.Add(new(step + 1, mean, rate, norm, speed, Seconds(), evaluation));
                 progress.Show(steps[^1]);
                 options.OnStep?.Invoke(steps[^1]);
+                keeper?.AfterStep(steps, tokens, Seconds());
             }
+            if (steps.Count < options.Steps) keeper?.Save(steps, tokens, Seconds());        // it was cancelled
         }
-        finally
-        {
-            progress.End();
-            foreach (var policy in options.Policies) policy.End();
-        }
-        return new(steps, tokens, clock.Elapsed.TotalSeconds, steps.Count < options.Steps);
+        finally { progress.End(); }
+        return new(steps, tokens, Seconds(), steps.Count < options.Steps) { ResumedAfter = past.Steps.Count };
 
         // Everything a step makes is freed with its scope: memory does not depend on the garbage collector.
         (double Loss, double GradientNorm) Step(long step)
@@ -82,7 +100,9 @@ public static class Trainer
             for (var part = 0; part < options.Accumulation; part++)
             {
                 using var inner = NewDisposeScope();
-                var batch = data(step * options.Accumulation + part);
+                var number = step * options.Accumulation + part;
+                var batch = data(number);
+                keeper?.Note(number, batch);
                 tokens += batch.Ids.numel();
                 var value = loss(batch).div(options.Accumulation);
                 mean += (double)value;

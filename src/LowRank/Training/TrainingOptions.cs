@@ -67,7 +67,11 @@ public sealed record TrainingOptions
     /// <summary>Seeds dropout.</summary>
     public long Seed { get; init; }
 
-    /// <summary>Stops after the current step; what was learned is kept and the run so far is returned.</summary>
+    /// <summary>Where the run leaves what it needs to go on when it is interrupted, as <c>new("out/run", every: 50)</c>; null: nowhere. A call with
+    /// the same options, data and model goes on from the newest one.</summary>
+    public TrainingCheckpoints? Checkpoints { get; init; }
+
+    /// <summary>Stops after the current step, with a checkpoint where there are any; what was learned is kept and the run so far is returned.</summary>
     public CancellationToken Cancellation { get; init; }
 
     internal void Validate()
@@ -84,6 +88,7 @@ public sealed record TrainingOptions
         foreach (var (name, beta) in new[] { (nameof(Beta1), Beta1), (nameof(Beta2), Beta2) })
             if (beta is not (>= 0 and < 1)) throw new ArgumentException($"{name} is {beta}; it must be at least 0 and below 1");
         (Optimizer ?? throw new ArgumentException("Optimizer is null; the default is new FullAdamW()")).Validate();
+        Checkpoints?.Validate();
         if (!(MaxGradientNorm > 0)) throw new ArgumentException($"MaxGradientNorm is {MaxGradientNorm}; it must be positive (infinity: no clipping)");
     }
 

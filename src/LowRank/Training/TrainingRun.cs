@@ -14,10 +14,13 @@ public sealed record StepMetrics(
 /// <summary>A training run: its steps, and how it ended.</summary>
 /// <param name="Steps">One record a step.</param>
 /// <param name="Tokens">Token positions seen.</param>
-/// <param name="Seconds">Wall-clock time.</param>
+/// <param name="Seconds">Wall-clock time, that of calls before it which a checkpoint continued included.</param>
 /// <param name="Cancelled">The run was stopped before its last step.</param>
 public sealed record TrainingRun(IReadOnlyList<StepMetrics> Steps, long Tokens, double Seconds, bool Cancelled)
 {
+    /// <summary>Steps that were done before this call, which a checkpoint brought back; they are among <see cref="Steps"/>. 0: it began anew.</summary>
+    public long ResumedAfter { get; init; }
+
     /// <summary>The steps that were evaluated, with what the evaluation gave.</summary>
     public IEnumerable<(long Step, double Loss)> Evaluations =>
         Steps.Where(s => s.EvaluationLoss is not null).Select(s => (s.Step, s.EvaluationLoss!.Value));

@@ -6,10 +6,10 @@ namespace LowRank.Tests.Training;
 
 internal static class TinyTraining
 {
-    public static CausalLm Model() => new(new LlamaConfig
+    public static CausalLm Model(ScalarType type = ScalarType.Float32) => new(new LlamaConfig
     {
         VocabularySize = 30, HiddenSize = 16, IntermediateSize = 24, Layers = 2, Heads = 2, KeyValueHeads = 1,
-    }, seed: 3);
+    }, seed: 3, type);
 
     public static Batch BatchAt(long step)
     {

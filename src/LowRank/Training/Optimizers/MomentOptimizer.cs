@@ -7,7 +7,7 @@ using static TorchSharp.torch;
 namespace LowRank;
 
 /// <summary>AdamW, made by <see cref="TrainingOptimizer.Over"/>. Belongs to whoever made it; the parameters do not belong to it.</summary>
-public sealed class MomentOptimizer : IDisposable
+public sealed partial class MomentOptimizer : IDisposable
 {
     private readonly List<(string Name, Parameter Parameter)> named = [];
     private readonly Dictionary<object, List<Moments>> slicesOf = new(ReferenceEqualityComparer.Instance);
@@ -135,7 +135,7 @@ public sealed class MomentOptimizer : IDisposable
         return true;
     }
 
-    /// <summary>Copies of all that is remembered, on the CPU, for <see cref="Restore"/>: "NAME.step" and, as torch and bitsandbytes call them,
+    /// <summary>Copies of all that is remembered, on the CPU, for <see cref="Restore(IReadOnlyDictionary{string, Tensor})"/>: "NAME.step" and, as torch and bitsandbytes call them,
     /// "NAME.exp_avg" and "NAME.exp_avg_sq" or "NAME.state1", "NAME.state2", "NAME.absmax1", "NAME.absmax2". Pages make no difference. The
     /// tensors belong to the caller.</summary>
     public Dictionary<string, Tensor> Capture()
@@ -162,38 +162,8 @@ public sealed class MomentOptimizer : IDisposable
     /// <summary>Takes what <see cref="Capture"/> gave of an optimizer over the same parameters that keeps moments in the same way, on pages or
     /// not.</summary>
     /// <exception cref="ArgumentException">A part is missing or of another shape or type; says which. Nothing is changed.</exception>
-    public void Restore(IReadOnlyDictionary<string, Tensor> captured)
-    {
-        using var guard = no_grad();
-        using var scope = NewDisposeScope();
-        foreach (var (name, parameter) in named)
-        {
-            Expect($"{name}.step", [], ScalarType.Int64);
-            foreach (var (key, shape, type) in Whole(parameter)) Expect($"{name}.{key}", shape, type);
-        }
-        foreach (var (name, parameter) in named)
-        {
-            var steps = captured[$"{name}.step"].item<long>();
-            foreach (var slice in slicesOf[parameter])
-                slice.AtHand(() =>
-                {
-                    slice.Steps = steps;
-                    foreach (var (i, (key, elements, _)) in slice.Parts.Index())
-                    {
-                        var start = i < 2 ? slice.Start : slice.Start / AdamW8Kernel.Block;          // numbers or codes, then scales
-                        slice.State[i].copy_(captured[$"{name}.{key}"].reshape(-1).narrow(0, start, elements).view(slice.State[i].shape));
-                    }
-                });
-        }
-
-        void Expect(string key, long[] shape, ScalarType type)
-        {
-            if (!captured.TryGetValue(key, out var found))
-                throw new ArgumentException($"what was captured has no {key}; it is of other parameters, or of an optimizer that keeps moments in another way");
-            if (found.dtype != type || !found.shape.SequenceEqual(shape))
-                throw new ArgumentException($"{key} is [{string.Join(", ", found.shape)}] {found.dtype}; [{string.Join(", ", shape)}] {type} is wanted");
-        }
-    }
+    public void Restore(IReadOnlyDictionary<string, Tensor> captured) =>
+        Restore(key => captured.TryGetValue(key, out var found) ? (found.shape, found.dtype) : null, key => captured[key]);
 
     /// <summary>Frees the moments and the pages.</summary>
     public void Dispose()

@@ -98,6 +98,29 @@ public sealed class AdaLoraPolicy(long? initialSteps = null, long? finalSteps = 
         foreach (var matrix in matrices) matrix.Forget();
     }
 
+    public override string Settings => FormattableString.Invariant(
+        $"initialSteps {initialSteps}, finalSteps {finalSteps}, every {every}, orthogonality {orthogonality}, beta1 {beta1}, beta2 {beta2}, adapter {adapter}");
+
+    /// <summary>The budget, and of each layer what is remembered of its importance and which directions are left.</summary>
+    public override Dictionary<string, Tensor> Capture()
+    {
+        var all = new Dictionary<string, Tensor> { ["budget"] = tensor(Budget) };
+        foreach (var matrix in matrices)
+            foreach (var (name, value) in matrix.State()) all[$"{matrix.Path}.{name}"] = value.clone();
+        return all;
+    }
+
+    public override void Restore(IReadOnlyDictionary<string, Tensor> captured)
+    {
+        using var grad = no_grad();
+        Budget = Part(captured, "budget").item<long>();
+        foreach (var matrix in matrices)
+        {
+            foreach (var (name, value) in matrix.State()) value.copy_(Part(captured, $"{matrix.Path}.{name}"));
+            matrix.TakeKept(Part(captured, $"{matrix.Path}.kept"));
+        }
+    }
+
     /// <summary>The most important directions of all layers stay, as many as the budget allows.</summary>
     private void Cut()
     {
@@ -148,6 +171,12 @@ public sealed class AdaLoraPolicy(long? initialSteps = null, long? finalSteps = 
             using var mask = tensor(Kept, device: update.Lambda.device).unsqueeze(1).logical_not_();
             update.Lambda.masked_fill_(mask, 0);
         }
+
+        /// <summary>Ī and Ū of λ, P and Q, and a copy of what is kept.</summary>
+        public IEnumerable<(string Name, Tensor Value)> State() =>
+            [.. memory.SelectMany((m, i) => new[] { ($"mean.{i}", m.Mean), ($"uncertainty.{i}", m.Uncertainty) }), ("kept", tensor(Kept))];
+
+        public void TakeKept(Tensor kept) => kept.data<bool>().ToArray().CopyTo(Kept, 0);
 
         public void Forget()
         {

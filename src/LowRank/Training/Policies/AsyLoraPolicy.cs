@@ -34,6 +34,8 @@ public sealed class AsyLoraPolicy(string adapter = Adapter.DefaultName) : Traini
         }
     }
 
+    public override string Settings => $"adapter {adapter}";
+
     /// <summary>A may train again in a later run.</summary>
     public override void End()
     {

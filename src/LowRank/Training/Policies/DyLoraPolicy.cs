@@ -58,6 +58,8 @@ public sealed class DyLoraPolicy(
         foreach (var update in updates) update.Rank = Rank;
     }
 
+    public override string Settings => FormattableString.Invariant($"minimumRank {minimumRank}, frozen {frozen}, distribution {distribution}, p {p}, adapter {adapter}");
+
     /// <summary>An evaluation sees the full rank, not the one that was drawn last; one that asks for others sets them.</summary>
     public override void BeforeEvaluation()
     {

@@ -53,6 +53,8 @@ public sealed class LoraFaPolicy(string adapter = Adapter.DefaultName) : Trainin
         }
     }
 
+    public override string Settings => $"adapter {adapter}";
+
     /// <summary>A may train again in a later run.</summary>
     public override void End()
     {

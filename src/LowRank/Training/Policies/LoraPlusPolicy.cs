@@ -24,6 +24,8 @@ public sealed class LoraPlusPolicy(double ratio = 16) : TrainingPolicy
             throw new InvalidOperationException("LoRA+ trains B faster than A, and no B of a low-rank adapter trains here");
     }
 
+    public override string Settings => FormattableString.Invariant($"ratio {ratio}");
+
     public override double LearningRateFactor(string name, Parameter parameter) => faster.Contains(parameter) || parameter.ndim == 1 ? ratio : 1;
 
     /// <summary>The matrix that starts at 0, of methods that have an A and a B.</summary>

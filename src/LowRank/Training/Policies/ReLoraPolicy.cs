@@ -55,11 +55,42 @@ public sealed class ReLoraPolicy(
         foreach (var (_, layer, one) in layers)
         {
             layer.Absorb(adapter);
-            if (switchOperator && one.Update is MoraUpdate mora && mora.SwitchOperator() && one.Config is MoraConfig config)
-                one.Config = config with { Operator = mora.Operator };
+            if (switchOperator && one.Update is MoraUpdate mora) Switch(one, mora);
             foreach (var tensor in one.Update.Tensors) update.ChangeMoments(tensor.Value, Forget);
         }
         Restarts++;
+    }
+
+    public override string Settings => FormattableString.Invariant(
+        $"every {every}, warmup {warmup}, forget {forget}, switchOperator {switchOperator}, adapter {adapter}");
+
+    /// <summary>The restarts, and of each layer how many changes its weight has taken in and MoRA's operator. The weights themselves are in a
+    /// checkpoint because they have changed.</summary>
+    public override Dictionary<string, Tensor> Capture()
+    {
+        var all = new Dictionary<string, Tensor> { ["restarts"] = tensor((long)Restarts) };
+        foreach (var (path, layer, one) in layers)
+        {
+            all[$"{path}.absorbed"] = tensor((long)layer.Absorbed);
+            if (one.Update is MoraUpdate mora) all[$"{path}.operator"] = tensor((long)mora.Operator);
+        }
+        return all;
+    }
+
+    public override void Restore(IReadOnlyDictionary<string, Tensor> captured)
+    {
+        Restarts = (int)Part(captured, "restarts").item<long>();
+        foreach (var (path, layer, one) in layers)
+        {
+            layer.Absorbed = (int)Part(captured, $"{path}.absorbed").item<long>();
+            if (one.Update is MoraUpdate mora && (long)mora.Operator != Part(captured, $"{path}.operator").item<long>()) Switch(one, mora);
+        }
+    }
+
+    /// <summary>Changes to MoRA's other sharing operator, in the configuration too.</summary>
+    private static void Switch(LinearAdapter adapter, MoraUpdate mora)
+    {
+        if (mora.SwitchOperator() && adapter.Config is MoraConfig config) adapter.Config = config with { Operator = mora.Operator };
     }
 
     /// <summary>Where the first moment is smallest both are set to 0. (The reference cuts each by its own size: a first moment that stays without

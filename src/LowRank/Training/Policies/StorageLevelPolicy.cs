@@ -76,15 +76,39 @@ public sealed class StorageLevelPolicy(
     /// <summary>The first step's quantizes a dense model: a run that another policy refuses has changed nothing.</summary>
     public override void BeforeStep(long step)
     {
-        if (!running)
-        {
-            own = originals is null ? OriginalWeights.InMemory(layers) : null;
-            (source, running) = (originals ?? own, true);
-            OriginalBytes = source!.Bytes;
-            Store(levels[start]);
-        }
+        if (!running) Start(levels[start]);
         taken = (taken.Bytes + Bytes, taken.Steps + 1);
     }
+
+    private void Start(StorageFormat level)
+    {
+        own = originals is null ? OriginalWeights.InMemory(layers) : null;
+        (source, running) = (originals ?? own, true);
+        OriginalBytes = source!.Bytes;
+        Store(level);
+    }
+
+    public override string Settings => FormattableString.Invariant(
+        $"levels {string.Join(" / ", levels)}, originals {(originals is null ? "the model's" : "given")}, start {start}, gain {gain}, tolerance {tolerance}, patience {patience}, rest {rest}, final {final}, targets {targets}");
+
+    /// <summary>Where the rule is and what the run's history has been.</summary>
+    public override Dictionary<string, Tensor> Capture() => new()
+    {
+        ["rule"] = tensor(rule!.State), ["level"] = tensor((long)IndexOf(Level!)), ["taken"] = tensor(new[] { taken.Bytes, taken.Steps }),
+        ["history"] = tensor(history.SelectMany(h => new[] { h.Step, IndexOf(h.Level), h.Loss, h.Bytes }).ToArray()),       // [evaluations * 4] float64
+    };
+
+    /// <summary>Takes the originals from the model as it was given, and stores it at the level where the run was.</summary>
+    public override void Restore(IReadOnlyDictionary<string, Tensor> captured)
+    {
+        rule!.State = Part(captured, "rule").data<double>().ToArray();
+        var bytes = Part(captured, "taken").data<double>().ToArray();
+        taken = (bytes[0], (long)bytes[1]);
+        history.AddRange(Part(captured, "history").data<double>().ToArray().Chunk(4).Select(h => new StorageLevelStep((long)h[0], levels[(int)h[1]], h[2], (long)h[3])));
+        Start(levels[(int)Part(captured, "level").item<long>()]);
+    }
+
+    private int IndexOf(StorageFormat level) => levels.Index().First(one => one.Item == level).Index;
 
     /// <summary>Takes the loss down and changes the level, but for the last evaluation: the model is left as it was evaluated.</summary>
     public override void AfterEvaluation(long step, double loss)

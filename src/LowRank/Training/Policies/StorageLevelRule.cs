@@ -35,5 +35,17 @@ internal sealed class StorageLevelRule(int levels, int start, double gain, doubl
         return Level;
     }
 
+    /// <summary>Everything that the next decision depends on.</summary>
+    public double[] State
+    {
+        get => [Level, best, before, gains, losses, .. closed];
+        set
+        {
+            if (value.Length != 5 + levels) throw new InvalidDataException($"the rule of {levels} storage levels has a state of {5 + levels} numbers, not {value.Length}");
+            (Level, best, before, gains, losses) = ((int)value[0], value[1], value[2], (int)value[3], (int)value[4]);
+            for (var i = 0; i < levels; i++) closed[i] = (int)value[5 + i];
+        }
+    }
+
     private void Go(int level) => (Level, before, gains, losses) = (level, double.NaN, 0, 0);
 }

@@ -3,6 +3,7 @@
 //
 //   Begin, then for each step:  LearningRateAt, BeforeStep, forward and backward, Penalty, clipping, BeforeUpdate, AdamW, AfterUpdate,
 //   and where there is an evaluation:  BeforeEvaluation, AfterEvaluation
+//   and for a checkpoint between two steps:  Capture; in a call that goes on from it:  Restore, after Begin
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -45,6 +46,23 @@ public abstract class TrainingPolicy
 
     /// <summary>After the last step, however the run ended.</summary>
     public virtual void End() { }
+
+    /// <summary>The policy's own settings as text: a run goes on from a checkpoint only under those that it began with.</summary>
+    public virtual string Settings => "";
+
+    /// <summary>What the coming steps depend on and neither <see cref="Begin"/> nor the model's own tensors bring back, for a checkpoint: tensors
+    /// under names of the policy's own, which belong to the caller. Called between two steps. The tensors of adapters, and frozen weights that a
+    /// policy has changed, are in a checkpoint anyway.</summary>
+    public virtual Dictionary<string, Tensor> Capture() => [];
+
+    /// <summary>Takes what <see cref="Capture"/> gave, in another process perhaps: after <see cref="Begin"/>, before the next step, while the model
+    /// still is as it was given. The tensors stay the caller's.</summary>
+    public virtual void Restore(IReadOnlyDictionary<string, Tensor> captured) { }
+
+    /// <summary>A number or a row of numbers of what was captured.</summary>
+    /// <exception cref="InvalidDataException">It is not there; says which.</exception>
+    private protected static Tensor Part(IReadOnlyDictionary<string, Tensor> captured, string name) => captured.TryGetValue(name, out var found) ? found
+        : throw new InvalidDataException($"the checkpoint has no \"{name}\" of the policy{NearestNames.Suggest(name, captured.Keys)}");
 
     /// <summary>The layers of an adapter that a run will train: refuses one that is not at work.</summary>
     private protected static IReadOnlyList<(string Path, AdaptedLinear Layer, LinearAdapter Adapter)> LayersAtWork(nn.Module model, string adapter)

@@ -1,0 +1,57 @@
+// Gradient checkpointing (arXiv 1604.06174): forward keeps a layer's input [batch, tokens, hidden] and nothing that the layer makes of it; backward
+// runs the layer once more, now with a graph, and goes back through that. The same numbers for a third more time: torch's generators are put
+// back to where forward found them, so dropout drops the same elements, and parameters take their gradients in the inner pass.
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace LowRank;
+
+/// <summary>A layer that is computed again in backward.</summary>
+internal sealed class Recomputed : autograd.SingleTensorFunction<Recomputed>
+{
+    public override string Name => nameof(Recomputed);
+
+    /// <summary>The layer's output [batch, tokens, hidden].</summary>
+    /// <param name="layer">Has to give the same output for the same input and generator's state.</param>
+    /// <param name="input">[batch, tokens, hidden]</param>
+    public static Tensor Of(nn.Module<Tensor, Tensor> layer, Tensor input)
+    {
+        if (!is_grad_enabled() || !(input.requires_grad || Trains(layer))) return layer.forward(input);
+        GeneratorStates.RequireAll(layer, input.device);
+        // Where the layer's own parameters alone train, the graph has to reach it all the same.
+        using var anchor = empty([0], input.dtype, input.device, requires_grad: true);
+        return apply(input, anchor, layer);
+    }
+
+    /// <summary>Baselines that hang on a layer are no modules of its own.</summary>
+    private static bool Trains(nn.Module layer) => layer.parameters().Any(parameter => parameter.requires_grad)
+        || layer is DecoderLayer { Prefix: not null } or DecoderLayer { AfterAttention: not null } or DecoderLayer { AfterMlp: not null };
+
+    public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)
+    {
+        var (input, layer) = ((Tensor)vars[0], (nn.Module<Tensor, Tensor>)vars[2]);
+        ctx.save_for_backward([input]);
+        ctx.save_data(nameof(layer), layer);
+        ctx.save_data(nameof(GeneratorStates), GeneratorStates.Kept(input.device));
+        return layer.forward(input);
+    }
+
+    public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
+    {
+        var input = ctx.get_saved_variables()[0];
+        var layer = (nn.Module<Tensor, Tensor>)ctx.get_data("layer");
+        using var before = (GeneratorStates)ctx.get_data(nameof(GeneratorStates));
+        using var scope = NewDisposeScope();
+        using var grad = enable_grad();
+        var again = input.detach().requires_grad_(input.requires_grad);
+        Tensor output;
+        using (var now = GeneratorStates.Kept(input.device))
+        {
+            before.PutBack();
+            try { output = layer.forward(again); }
+            finally { now.PutBack(); }
+        }
+        if (output.requires_grad) autograd.backward([output], [grad_output]);
+        return [again.grad?.DetachFromDisposeScope()!, null!, null!];
+    }
+}
