@@ -33,6 +33,7 @@ internal sealed record CheckpointManifest(
             var root = JsonNode.Parse(File.ReadAllBytes(Path.Combine(folder, FileName)))!.AsObject();
             var format = root["format"]!.GetValue<int>();
             if (format != Format) throw new InvalidDataException($"{FileName} has format {format}; this version of the library reads {Format}");
+            if (root["step"]!.GetValue<long>() < 1) throw new InvalidDataException($"{FileName} says that {root["step"]} steps were done");
             return new(root["step"]!.GetValue<long>(), root["tokens"]!.GetValue<long>(), root["seconds"]!.GetValue<double>(), Texts(root["facts"]), Texts(root["then"]))
             {
                 Number = root["number"]!.GetValue<long>(),

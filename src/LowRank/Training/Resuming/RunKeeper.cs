@@ -5,6 +5,7 @@
 //   generators  torch's own                                                "generator.cpu"
 //   metrics     of all steps so far                                        "metrics"
 // The learning rate's place and the data's follow from the number of steps, which checkpoint.json has.
+using System.Runtime.InteropServices;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -72,7 +73,12 @@ internal sealed class RunKeeper : IDisposable
         if (RunFacts.Difference(Facts(), manifest) is { } difference)
             throw new InvalidOperationException($"the checkpoint {path} is of another run: {difference}. Go on with what it began with, give this run a folder of its own, " +
                 "or begin anew with Checkpoints { StartAnew = true }");
-        var steps = Restore(path, manifest);
+        List<StepMetrics> steps;
+        try { steps = Restore(path, manifest); }
+        catch (Exception e) when (e is InvalidDataException or ArgumentException or KeyNotFoundException or ExternalException)
+        {
+            throw new InvalidDataException($"{path} is whole and is no checkpoint that this run could go on from: {e.Message}", e);
+        }
         saved = manifest.Step;
         options.Log?.WriteLine($"going on after step {manifest.Step} of {options.Steps}, from {path}");
         return new(steps, manifest.Tokens, manifest.Seconds);
