@@ -54,6 +54,11 @@ public sealed record Machine(Device Device, string Name, int Cores, long MemoryB
             gpu ? CudaDriver.Get().MemoryBytes(Math.Max(0, device.index)) : GC.GetGCMemoryInfo().TotalAvailableMemoryBytes, 2.0 * side * side * side / best / 1e9);
     }
 
+    /// <summary>What a process can take of a device's memory now: a GPU's that is free, or the host's that the kernel calls available and a control
+    /// group (a container, a job) still leaves.</summary>
+    public static long FreeBytes(Device device) =>
+        device.type == DeviceType.CUDA ? CudaDriver.Get().FreeBytes(Math.Max(0, device.index)) : FreeMemory.Bytes();
+
     /// <summary>Three lines: versions, device, sizes.</summary>
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"""
         .NET {Environment.Version} · libtorch {__version__} · LowRank {typeof(Machine).Assembly.GetName().Version!.ToString(3)}

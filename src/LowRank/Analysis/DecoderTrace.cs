@@ -18,7 +18,8 @@ internal sealed class DecoderTrace
     private readonly AdapterConfig? adapter;
     private readonly bool full;                             // does everything train?
     private readonly long batch, tokens, places;
-    private readonly ActivationTrace trace;
+    private readonly bool recomputes;
+    private ActivationTrace trace;
     private readonly ScalarType dtype;
     private readonly List<LayerBytes> layers = [];
 
@@ -29,8 +30,11 @@ internal sealed class DecoderTrace
     /// <param name="tokens">Places of a row.</param>
     /// <param name="dtype">Of weights and activations.</param>
     /// <param name="isDense">Is a layer's weight stored as it is multiplied?</param>
-    public DecoderTrace(ModelConfig model, AdapterConfig? adapter, bool trains, long batch, long tokens, ScalarType dtype, Func<LayerShape, bool> isDense)
+    /// <param name="recomputes">Is a layer computed again in backward (<see cref="Recomputed"/>)?</param>
+    public DecoderTrace(ModelConfig model, AdapterConfig? adapter, bool trains, long batch, long tokens, ScalarType dtype, Func<LayerShape, bool> isDense,
+        bool recomputes = false)
     {
+        this.recomputes = recomputes;
         (this.model, this.adapter, full, this.batch, this.tokens, this.dtype) = (model, adapter, trains && adapter is null, batch, tokens, dtype);
         (places, trace) = (batch * tokens, new(dtype, trains));
         Walk(isDense);
@@ -52,7 +56,8 @@ internal sealed class DecoderTrace
         var plans = model.Products().Select(l => new LayerPlan(l, adapter?.Chooses(l.Path) == true ? adapter : null, full, l.HasBias, isDense(l))).ToList();
         var hidden = trace.Make(places * model.HiddenSize, full);
         var each = model.ProductsOf(0).Count;
-        foreach (var layer in plans.Take(each * model.Layers).Chunk(each)) hidden = Layer(hidden, layer);       // after the last comes the head
+        foreach (var layer in plans.Take(each * model.Layers).Chunk(each))                                    // after the last comes the head
+            hidden = recomputes && (hidden.RequiresGrad || full || layer.Any(plan => plan.Adapter is not null)) ? Again(hidden, layer) : Layer(hidden, layer);
         hidden = Norm(hidden, places);
         var kept = trace.Kept;
         if (model.TiedEmbeddings)
@@ -67,6 +72,24 @@ internal sealed class DecoderTrace
             NextTokenLoss.TraceLogits(trace, logits);
             Loss = Bytes(logits.Numbers + hidden.Numbers) + (Fused ? 0 : places * model.VocabularySize * Wide);
         }
+    }
+
+    /// <summary>A layer of which forward keeps the input alone. It runs without a graph, then in backward with one, beside the inputs of the layers
+    /// before it, its own output and that output's gradient.</summary>
+    private TracedTensor Again(TracedTensor hidden, LayerPlan[] linears)
+    {
+        trace.Keep(hidden);
+        var (all, before, input) = (trace, trace.Kept, Bytes(hidden.Numbers));
+        trace = new(dtype, records: false);
+        Layer(hidden, linears);
+        trace = new(dtype, records: true);
+        trace.Keep(hidden);
+        Layer(hidden, linears);
+        trace = all;
+        var (first, second) = (layers[^2], layers[^1]);
+        layers.RemoveRange(layers.Count - 2, 2);
+        layers.Add(new(before - input + first.Forward, before - input + Math.Max(second.Forward, second.Backward) + input, second.Gradients));
+        return trace.Make(hidden.Numbers, requiresGrad: true);
     }
 
     private TracedTensor Layer(TracedTensor hidden, LayerPlan[] linears)

@@ -15,7 +15,7 @@ using static TorchSharp.torch;
 namespace LowRank;
 
 /// <summary>Bytes of a step, by what they are for.</summary>
-public sealed record MemoryLedger
+public sealed partial record MemoryLedger
 {
     /// <summary>The base model's parameters.</summary>
     public long Weights { get; private init; }
@@ -70,11 +70,13 @@ public sealed record MemoryLedger
     /// <param name="optimizer">How moments are kept; in full if not given.</param>
     /// <param name="keepsOriginals">Does host memory keep the dense weights of layers that are not, in <paramref name="dtype"/>? In a file they
     /// take none.</param>
+    /// <param name="gradientCheckpointing">Are layers computed again in backward (<see cref="TrainingOptions.GradientCheckpointing"/>)?</param>
     /// <exception cref="ArgumentException">No layer matches, the embedding does, or a number makes no sense.</exception>
     public static MemoryLedger OfTraining(ModelConfig model, AdapterConfig? adapter, long batch, long tokens, TargetPattern? targets = null,
         ScalarType dtype = ScalarType.Float32, Func<LayerShape, long?>? storage = null, TrainingOptimizer? optimizer = null,
-        bool keepsOriginals = false)
+        bool keepsOriginals = false, bool gradientCheckpointing = false)
     {
+        var question = new Question(model, adapter, batch, tokens, targets, dtype, storage, optimizer, keepsOriginals, gradientCheckpointing);
         if (keepsOriginals && storage is null) throw new ArgumentException("originals are kept of weights that are stored otherwise; say how (storage)");
         optimizer ??= new FullAdamW();
         optimizer.Validate();
@@ -87,7 +89,7 @@ public sealed record MemoryLedger
         var trained = adapter is null ? model.ParameterCount : adapter.CountTrainable(model.LinearLayers());
         var type = adapter is null ? dtype : FrozenWeight.Wide(dtype);
         var gradients = trained * type.ElementSize();
-        var trace = new DecoderTrace(model, adapter, trains: true, batch, tokens, dtype, l => storage?.Invoke(l) is null);
+        var trace = new DecoderTrace(model, adapter, trains: true, batch, tokens, dtype, l => storage?.Invoke(l) is null, gradientCheckpointing);
         var moments = MomentLayout.Of(optimizer, [.. TrainedShapes(model, adapter).GroupBy(shape => shape.Length >= 2).SelectMany(group => group)    // as Trainer groups
             .Select(shape => (shape.Aggregate(1L, (product, n) => product * n), type, true))]);
         var paged = moments.Where(slice => slice.Paged).Select(slice => slice.Bytes).ToList();
@@ -97,7 +99,7 @@ public sealed record MemoryLedger
             Activations = trace.Kept, ActivationTensors = trace.Tensors,
         };
         var worst = Math.Max(Worst(trace, gradients, EmbeddingGradients(model, adapter, dtype)), gradients + paged.DefaultIfEmpty().Max());
-        return ledger with { Peak = ledger.Resident + worst };
+        return ledger with { Peak = ledger.Resident + worst, Asked = question };
     }
 
     /// <summary>Generating: the logits after the last place of each row. This library keeps no keys and values between tokens, so every

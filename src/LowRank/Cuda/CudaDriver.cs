@@ -75,6 +75,18 @@ internal sealed unsafe class CudaDriver
         return (long)bytes;
     }
 
+    /// <summary>What of it nobody has taken.</summary>
+    public long FreeBytes(int index)
+    {
+        nuint free, all;
+        nint popped;
+        Check(push(Device(index).Context), $"cuda:{index}");
+        var code = ((delegate* unmanaged<nuint*, nuint*, int>)Export("cuMemGetInfo_v2"))(&free, &all);
+        pop(&popped);
+        Check(code, $"the free memory of cuda:{index}");
+        return (long)free;
+    }
+
     /// <summary>Loads machine code into a context.</summary>
     public nint Load(nint context, byte[] image, string name)
     {

@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace LowRank;
 
 /// <summary>A decoder without its head: embedding, layers, final norm. Families in Llama's style and GPT-2 name and place the parts.</summary>
-internal abstract class Decoder : nn.Module<Tensor, Tensor>
+internal abstract class Decoder : nn.Module<Tensor, Tensor>, IRecomputable
 {
     private readonly double embeddingScale;
 
@@ -23,6 +23,9 @@ internal abstract class Decoder : nn.Module<Tensor, Tensor>
 
     /// <summary>Told at each boundary between layers; null: nobody.</summary>
     public Action<LayerMoment>? Watch { get; set; }
+
+    /// <inheritdoc/>
+    public bool Recomputes { get; set; }
 
     /// <param name="ids">[batch, tokens] int64</param>
     /// <returns>[batch, tokens, hidden]</returns>
@@ -46,7 +49,7 @@ internal abstract class Decoder : nn.Module<Tensor, Tensor>
         for (var i = 0; i < layers.Count; i++)
         {
             yield return OfTokens(hidden);
-            hidden = layers[i].forward(Marked(hidden, i));
+            hidden = Recomputes ? Recomputed.Of(layers[i], Marked(hidden, i)) : layers[i].forward(Marked(hidden, i));
         }
         yield return FinalNorm.forward(OfTokens(Marked(hidden, layers.Count)));
     }

@@ -57,6 +57,7 @@ public static class Trainer
             throw new InvalidOperationException(model.AdapterNames().Count == 0
                 ? "nothing to train: no parameter has requires_grad. Add an adapter, or unfreeze the model"
                 : "nothing to train: the weights are frozen and no adapter is at work. Activate one (SetAdapter, EnableAdapters), or call Unmerge");
+        using var recomputing = options.GradientCheckpointing ? GradientCheckpointing.For(model) : null;
         manual_seed(options.Seed);
         var groups = Groups(trained, options, out var factors);
         using var optimizer = options.Optimizer.Over(groups, trained);

@@ -233,9 +233,23 @@ public sealed class MemoryLedgerTests
         if (method != "full") Agree(Families[family], 4, 30, ScalarType.Float32, config, Nf4.WithDoubleQuantization);
     }
 
-    private static void Agree(ModelConfig config, long batch, long tokens, ScalarType type, AdapterConfig? adapter, StorageFormat? format = null)
+    public static TheoryData<string, string, string?> RecomputedCases =>
+        [.. from method in new[] { "full", "LoRA", "DoRA", "VeRA", "DoRA with dropout", "LoRA on q and down", "DoRA on the last layer" }
+            from shape in new[] { "many places", "own head, biases" } from format in new[] { null, "NF4, double" }
+            where format is null || (method == "LoRA" && shape == "many places")
+            select new TheoryDataRow<string, string, string?>(method, shape, format)];
+
+    /// <summary>And where layers are computed again: their inputs are kept, and backward has one layer's activations at a time.</summary>
+    [Theory, MemberData(nameof(RecomputedCases))]
+    public void ItAgreesWithTheAllocatorWhereLayersAreComputedAgain(string method, string shape, string? format)
     {
-        var ledger = MemoryLedger.OfTraining(config, adapter, batch, tokens, dtype: type, storage: format is null ? null : format.BytesOf);
+        var (config, batch, tokens, type) = Shapes[shape];
+        Agree(config with { Layers = Math.Max(config.Layers, 3) }, batch, tokens, type, Methods.Single(m => m.Name == method).Config, format is null ? null : Formats[format], again: true);
+    }
+
+    private static void Agree(ModelConfig config, long batch, long tokens, ScalarType type, AdapterConfig? adapter, StorageFormat? format = null, bool again = false)
+    {
+        var ledger = MemoryLedger.OfTraining(config, adapter, batch, tokens, dtype: type, storage: format is null ? null : format.BytesOf, gradientCheckpointing: again);
 
         var start = Live();
         using var model = new CausalLm(config, seed: 3, dtype: type);
@@ -243,6 +257,7 @@ public sealed class MemoryLedgerTests
         var parameters = model.parameters().Count() + 2 * model.LinearLayers().Count(l => l.Layer.Weight is QuantizedWeight);
         Between(ledger.Weights, Live() - start, parameters, "weights");
         if (adapter is not null) model.Adapt(adapter);
+        model.UseGradientCheckpointing(again);
         var trained = model.named_parameters().Where(p => p.parameter.requires_grad).Select(p => p.parameter).ToList();
         Assert.Equal(ledger.Trained, trained.Sum(p => p.numel()));
 

@@ -40,17 +40,15 @@ internal sealed class Recomputed : autograd.SingleTensorFunction<Recomputed>
     {
         var input = ctx.get_saved_variables()[0];
         var layer = (nn.Module<Tensor, Tensor>)ctx.get_data("layer");
-        using var before = (GeneratorStates)ctx.get_data(nameof(GeneratorStates));
+        var before = (GeneratorStates)ctx.get_data(nameof(GeneratorStates));
         using var scope = NewDisposeScope();
         using var grad = enable_grad();
         var again = input.detach().requires_grad_(input.requires_grad);
         Tensor output;
-        using (var now = GeneratorStates.Kept(input.device))
-        {
-            before.PutBack();
-            try { output = layer.forward(again); }
-            finally { now.PutBack(); }
-        }
+        var now = GeneratorStates.Kept(input.device);
+        before.PutBack();
+        try { output = layer.forward(again); }
+        finally { now.PutBack(); }
         if (output.requires_grad) autograd.backward([output], [grad_output]);
         return [again.grad?.DetachFromDisposeScope()!, null!, null!];
     }

@@ -5,24 +5,29 @@ using static TorchSharp.torch;
 
 namespace LowRank;
 
-/// <summary>Where torch's generators were at one moment. The tensors belong to the object.</summary>
-internal sealed class GeneratorStates : IDisposable
+/// <summary>Where torch's generators were at one moment, as bytes: nobody has to dispose them.</summary>
+internal sealed class GeneratorStates
 {
     private const string Cpu = "cpu";
 
-    private readonly Dictionary<string, Tensor> states;
+    private readonly Dictionary<string, byte[]> states = [];
 
-    private GeneratorStates(Dictionary<string, Tensor> states) => this.states = states;
+    private GeneratorStates() { }
 
     /// <summary>Now, for what draws on the CPU and on a device.</summary>
-    public static GeneratorStates Kept(Device device) => new(Capture(device).ToDictionary(state => state.Key, state => state.Value.DetachFromDisposeScope()));
+    public static GeneratorStates Kept(Device device)
+    {
+        using var scope = NewDisposeScope();
+        var kept = new GeneratorStates();
+        foreach (var (name, state) in Capture(device)) kept.states[name] = state.bytes.ToArray();
+        return kept;
+    }
 
     /// <summary>The generators go back to where they were.</summary>
-    public void PutBack() => Restore(states);
-
-    public void Dispose()
+    public void PutBack()
     {
-        foreach (var state in states.Values) state.Dispose();
+        using var scope = NewDisposeScope();
+        Restore(states.ToDictionary(state => state.Key, state => tensor(state.Value)));
     }
 
     /// <summary>Copies, a byte tensor for each device; they belong to the caller.</summary>

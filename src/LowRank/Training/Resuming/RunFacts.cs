@@ -13,7 +13,7 @@ internal static class RunFacts
 
     /// <summary>Options that change nothing about the numbers, or that other facts stand for.</summary>
     private static readonly string[] Left = [nameof(TrainingOptions.Log), nameof(TrainingOptions.OnStep), nameof(TrainingOptions.Cancellation),
-        nameof(TrainingOptions.Checkpoints), nameof(TrainingOptions.Evaluate), nameof(TrainingOptions.Policies), nameof(TrainingOptions.Optimizer)];
+        nameof(TrainingOptions.Checkpoints), nameof(TrainingOptions.GradientCheckpointing), nameof(TrainingOptions.Evaluate), nameof(TrainingOptions.Policies), nameof(TrainingOptions.Optimizer)];
 
     /// <summary>Every option of a number or a name, and what the others amount to.</summary>
     public static IEnumerable<(string Name, string Value)> Of(TrainingOptions options)
