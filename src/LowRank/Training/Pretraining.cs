@@ -40,6 +40,7 @@ public static class Pretraining
             Beta2 = 0.95,
             Seed = options.Seed,
             Log = options.Log,
+            Checkpoints = options.Checkpoints,
             Cancellation = options.Cancellation,
             Evaluate = () => Evaluation.Loss(model, validation.InOrder()),
             EvaluateEvery = Math.Max(1, options.Steps / 20),

@@ -31,8 +31,11 @@ public sealed record PretrainingOptions
     /// <summary>Where progress is written.</summary>
     public TextWriter? Log { get; init; } = Console.Out;
 
-    /// <summary>Minutes between checkpoints, each a complete model folder in <see cref="Output"/>.</summary>
+    /// <summary>Minutes after which what was learned is written to <see cref="Output"/>, a complete model folder.</summary>
     public double CheckpointMinutes { get; init; } = 3;
+
+    /// <summary>Checkpoints from which a run that was interrupted goes on, as <see cref="TrainingOptions.Checkpoints"/>; null: none.</summary>
+    public TrainingCheckpoints? Checkpoints { get; init; }
 
     /// <summary>Stops early; what was learned is saved.</summary>
     public CancellationToken Cancellation { get; init; }

@@ -283,12 +283,14 @@ public sealed class MemoryLedgerTests
 
         var base0 = Live();
         LibTorch.Memory.ResetPeak();
-        Step(kept => Between(ledger.Activations, kept, ledger.ActivationTensors, "activations"));
+        // (A row norm that a recomputed layer has kept from the step before may be there or not.)
+        Step(kept => Between(ledger.Activations, kept, ledger.ActivationTensors, "activations", below: again ? Slack : 0));
         var peak = LibTorch.Memory.PeakBytes - base0 + ledger.Resident;
         Between(ledger.Gradients, Live() - base0, trained.Count, "gradients");
         // A peak of some dozen KB is made of roundings and of what methods make in passing; in 16 bits libtorch's products take room of
-        // their own, more with more threads: there the ledger is held from below alone.
-        var (least, most) = batch * tokens < 50 ? (0.85, 1.7) : type == ScalarType.BFloat16 ? (0.9, double.PositiveInfinity) : (0.92, 1.15);
+        // their own, more with more threads: there the ledger is held from below alone. Of a single layer's activations what a method makes
+        // in passing is a larger part.
+        var (least, most) = batch * tokens < 50 ? (0.85, 1.7) : type == ScalarType.BFloat16 ? (0.9, double.PositiveInfinity) : (0.92, again ? 1.25 : 1.15);
         Assert.InRange((peak - ledger.Resident) / (double)(ledger.Peak - ledger.Resident), least, most);
         Forget();
     }
@@ -339,8 +341,8 @@ public sealed class MemoryLedgerTests
         Assert.InRange((LibTorch.Memory.PeakBytes - before) / (double)(ledger.Peak - ledger.Resident), 0.95, 1.1);
     }
 
-    private static void Between(long expected, long measured, int tensors, string what) => Assert.True(
-        measured >= expected && measured <= expected + tensors * Rounding + Slack,
+    private static void Between(long expected, long measured, int tensors, string what, long below = 0) => Assert.True(
+        measured >= expected - below && measured <= expected + tensors * Rounding + Slack,
         $"{what}: {measured:N0} bytes measured, {expected:N0} in the ledger, {measured - expected:N0} more; rounding explains {tensors * Rounding + Slack:N0}");
 #endif
 }

@@ -259,7 +259,7 @@ public sealed class CheckpointTests : IDisposable
             else Flip(file, random.Next(content.Length), random.Next(8));
             var told = new List<string>();
             using (var checkpoints = new CheckpointFolder(folder.File("run")))
-                Assert.Equal([2L], checkpoints.Whole(told.Add).Select(one => one.Manifest.Step));
+                Assert.Equal(2, checkpoints.Newest(told.Add)!.Value.Manifest.Step);
             Assert.Contains("step-4 is not whole: ", Assert.Single(told));
             File.WriteAllBytes(file, content);
         }

@@ -136,7 +136,7 @@ public sealed class GradientCheckpointingTests : IDisposable
         var model = Model("LoRA with dropout");
         model.UseGradientCheckpointing();
         var loss = model.Loss(BatchAt(0).Ids);
-        using (no_grad()) model.get_parameter("model.layers.1.post_attention_layernorm.weight")!.set_(ones(31));       // not the width of the layer any more
+        using (no_grad()) model.get_parameter("model.layers.1.mlp.down_proj.weight")!.set_(ones(31, 47));              // not the layer's shape any more
         Assert.ThrowsAny<Exception>(() => loss.backward());
         var drawn = rand(1).item<float>();
         Assert.True(is_grad_enabled());
@@ -175,7 +175,7 @@ public sealed class GradientCheckpointingTests : IDisposable
         var (all, some) = (Step(false), Step(true));
         TestContext.Current.TestOutputHelper!.WriteLine($"{all.Bytes:N0} bytes and {all.Seconds * 1000:F1} ms without, {some.Bytes:N0} and {some.Seconds * 1000:F1} with");
         Assert.InRange((double)some.Bytes / all.Bytes, 0.02, 0.25);
-        Assert.InRange(some.Seconds / all.Seconds, 1, 2);
+        Assert.InRange(some.Seconds / all.Seconds, 0, 2);
     }
 #endif
 }

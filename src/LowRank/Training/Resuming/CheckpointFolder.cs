@@ -36,23 +36,36 @@ internal sealed class CheckpointFolder : IDisposable
 
     public string FullPath { get; }
 
-    /// <summary>The checkpoints that are whole, the newest first; <paramref name="tell"/> is called with a sentence for each that is not.</summary>
-    public IEnumerable<(string Path, CheckpointManifest Manifest)> Whole(Action<string> tell)
+    /// <summary>The newest checkpoint that is whole, or null; <paramref name="tell"/> is called with a sentence for each that is not and would have
+    /// come before it.</summary>
+    public (string Path, CheckpointManifest Manifest)? Newest(Action<string> tell)
     {
         broken.Clear();
-        var whole = new List<(string Path, CheckpointManifest Manifest)>();
+        var told = new List<(string Path, CheckpointManifest Manifest)>();
         foreach (var path in Directory.GetDirectories(FullPath, Prefix + "*"))
+            Try(path, () =>
+            {
+                CheckSums(path, all: false);                                    // what the order goes by has to be right
+                told.Add((path, CheckpointManifest.Read(path)));
+            });
+        foreach (var one in told.OrderByDescending(one => one.Manifest.Number))
+            if (Try(one.Path, () => CheckSums(one.Path, all: true))) return one;
+        return null;
+
+        bool Try(string path, Action check)
+        {
             try
             {
-                CheckSums(path);
-                whole.Add((path, CheckpointManifest.Read(path)));
+                check();
+                return true;
             }
             catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException)
             {
                 broken.Add(path);
                 tell($"the checkpoint {path} is not whole: {e.Message}");
+                return false;
             }
-        return whole.OrderByDescending(one => one.Manifest.Number);
+        }
     }
 
     /// <summary>Writes a checkpoint and removes those that are too many.</summary>
@@ -108,8 +121,8 @@ internal sealed class CheckpointFolder : IDisposable
         Directory.Delete(path, recursive: true);
     }
 
-    /// <summary>Reads every file once; memory does not depend on their size.</summary>
-    private static void CheckSums(string path)
+    /// <summary>Reads every file once, or checkpoint.json alone; memory does not depend on their size.</summary>
+    private static void CheckSums(string path, bool all)
     {
         var sums = Path.Combine(path, SumsFile);
         if (!File.Exists(sums)) throw new InvalidDataException($"{SumsFile} is missing");
@@ -121,7 +134,7 @@ internal sealed class CheckpointFolder : IDisposable
                 throw new InvalidDataException($"{SumsFile} has a line that is not a sum and a file's name");
             var file = Path.Combine(path, name);
             if (!File.Exists(file)) throw new InvalidDataException($"{name} is missing");
-            if (Sum(file) != sum) throw new InvalidDataException($"{name} is not what was written: its SHA-256 differs from the one in {SumsFile}");
+            if ((all || name == CheckpointManifest.FileName) && Sum(file) != sum) throw new InvalidDataException($"{name} is not what was written: its SHA-256 differs from the one in {SumsFile}");
         }
         foreach (var name in new[] { CheckpointManifest.FileName, RunKeeper.StateFile })
             if (!seen.Contains(name)) throw new InvalidDataException($"{SumsFile} has no sum of {name}");

@@ -25,7 +25,7 @@ internal sealed class ModelState
         var layers = new Dictionary<object, AdaptedLinear>(ReferenceEqualityComparer.Instance);
         foreach (var (_, layer) in model.LinearLayers())
             layers[layer.named_parameters(recurse: false).Single(p => p.name == "weight").parameter] = layer;
-        kept = [.. model.named_buffers().Select(b => (b.name, b.buffer))];
+        kept = [.. model.named_buffers(include_nonpersistent: false).Select(b => (b.name, b.buffer))];
         foreach (var (name, parameter) in model.named_parameters())
             if (trains.Contains(parameter) || !bases.Contains(parameter)) kept.Add((name, parameter));
             else frozen.Add(new(name, parameter, layers.GetValueOrDefault(parameter)));
@@ -102,13 +102,13 @@ internal sealed class ModelState
     /// <summary>A weight that does not train.</summary>
     private sealed class Frozen
     {
-        private readonly TensorStamp begun;
-        private readonly string hash;
+        private readonly string begun;
+        private (TensorStamp Stamp, string Hash) latest;
 
         public Frozen(string name, Parameter parameter, AdaptedLinear? layer)
         {
             (Name, Parameter, Layer) = (name, parameter, layer);
-            (begun, hash) = (Stamp, Hash());
+            latest = (Stamp, begun = Hash());
         }
 
         public string Name { get; }
@@ -121,9 +121,13 @@ internal sealed class ModelState
         private TensorStamp Stamp => Layer?.Weight.Stamp ?? TensorStamp.Of(Parameter);
 
         /// <summary>Its content: computed anew only where it may have changed.</summary>
-        public string Now() => Stamp.Matches(begun) ? hash : Hash();
+        public string Now()
+        {
+            if (!Stamp.Matches(latest.Stamp)) latest = (Stamp, Hash());
+            return latest.Hash;
+        }
 
-        public bool HasChanged() => Now() != hash;
+        public bool HasChanged() => Now() != begun;
 
         private string Hash() => Layer?.Weight is QuantizedWeight { Stored: var stored }
             ? $"{stored.Format.GetType().Name} [{string.Join(", ", stored.Shape)}] {RunFacts.HashOf(stored.Tensors)}"

@@ -59,12 +59,11 @@ internal sealed class RunKeeper : IDisposable
     {
         if (where.StartAnew) return RunSoFar.Nothing;
         var told = new List<string>();
-        var whole = folder.Whole(told.Add).ToList();
+        var newest = folder.Newest(told.Add);
         foreach (var sentence in told) options.Log?.WriteLine(sentence);
-        if (whole.Count == 0)
+        if (newest is not var (path, manifest))
             return told.Count == 0 ? RunSoFar.Nothing : throw new InvalidDataException(
                 $"{string.Join("; ", told)}. No other is there to go on from; remove them, or begin anew with Checkpoints {{ StartAnew = true }}");
-        var (path, manifest) = whole[0];
         foreach (var number in new[] { 0, manifest.Step * options.Accumulation - 1 }.Distinct())
         {
             using var scope = NewDisposeScope();
