@@ -265,6 +265,25 @@ public sealed class CheckpointTests : IDisposable
         }
     }
 
+    /// <summary>Nothing is read into memory by a size that a file claims.</summary>
+    [Fact]
+    public void AFileThatGrewIsNotReadIntoMemory()
+    {
+        Stopped(after: 4);
+        void Grow(string name, long bytes)
+        {
+            using (var file = File.OpenWrite(folder.File($"run/step-4/{name}"))) file.SetLength(bytes);      // sparse: it takes no disk
+            var told = new List<string>();
+            var before = GC.GetTotalAllocatedBytes(precise: true);
+            using (var checkpoints = new CheckpointFolder(folder.File("run"))) Assert.Equal(2, checkpoints.Newest(told.Add)!.Value.Manifest.Step);
+            Assert.InRange(GC.GetTotalAllocatedBytes(precise: true) - before, 0, 8 << 20);
+            Assert.Contains(name, Assert.Single(told));
+        }
+        Grow("state.safetensors", 200 << 20);
+        Grow("checkpoint.json", 200 << 20);
+        Grow("SHA256SUMS", 1L << 40);
+    }
+
     /// <summary>Where the sums are right and the content is not, as no disk makes it: one error that names what is wrong, whatever it is.</summary>
     [Fact]
     public void ContentThatMakesNoSenseIsOneError()

@@ -57,6 +57,10 @@ public sealed class ResumeTests : IDisposable
         ["AsyLoRA with restarts"] = Adapted(Adapter.Lora(2), () => new AsyLoraPolicy(), () => new ReLoraPolicy(every: 5, warmup: 2)),
         ["storage levels"] = Levels(),
         ["DyQDyLoRA"] = Levels(() => new DyLoraPolicy()),
+        ["bottleneck"] = new(model => model.Adapt(Baseline.Bottleneck(4)), options => options),
+        ["prefix"] = new(model => model.Adapt(Baseline.Prefix(3)), options => options),
+        ["LoftQ"] = Adapted(Adapter.Lora(2).WithLoftQ(Nf4.WithDoubleQuantization)),
+        ["a policy of one's own"] = Adapted(Adapter.Lora(2), () => new Jitter()),
         ["AdamW"] = Optimized(new FullAdamW()),
         ["AdamW on pages"] = Optimized(new FullAdamW { PagedAbove = 0 }),
         ["8-bit AdamW"] = Optimized(new AdamW8Bit { SmallestTensor = 0 }),
@@ -83,6 +87,24 @@ public sealed class ResumeTests : IDisposable
         options = options with { Evaluate = () => Losses[done / 2 - 1], OnStep = options.OnStep };
         var policies = options.Policies.Append(new Counting(step => done = step + 1)).ToList();
         return (model, Trainer.Fit(model, BatchAt, options with { Policies = policies }));
+    }
+
+    /// <summary>A rule with a generator of its own: what it has drawn so far decides what comes.</summary>
+    private sealed class Jitter : TrainingPolicy
+    {
+        private readonly Generator generator = new(3);
+
+        public override double LearningRateAt(long step, double scheduled)
+        {
+            using var scope = NewDisposeScope();
+            return scheduled * rand(1, generator: generator).item<float>();
+        }
+
+        public override Dictionary<string, Tensor> Capture() => new() { ["generator"] = generator.get_state() };
+
+        public override void Restore(IReadOnlyDictionary<string, Tensor> captured) => generator.set_state(captured["generator"]);
+
+        public override void End() => generator.Dispose();
     }
 
     /// <summary>Tells which step is being done.</summary>
