@@ -13,7 +13,9 @@ public static class Trainer
     /// The trainer disposes the batch's tensors when they are attached to no other dispose scope.</param>
     /// <param name="options">How.</param>
     /// <exception cref="TrainingDivergedException">The loss or a gradient is no longer finite.</exception>
-    /// <exception cref="InvalidOperationException">Nothing is trainable.</exception>
+    /// <exception cref="InvalidOperationException">Nothing is trainable, or the checkpoint to go on from is another run's: says what differs.</exception>
+    /// <exception cref="InvalidDataException">There are checkpoints, and none of them is whole.</exception>
+    /// <exception cref="IOException">A checkpoint can't be written, or its folder is in use; those before are as they were.</exception>
     public static TrainingRun Fit(CausalLm model, Func<long, Batch> data, TrainingOptions? options = null) =>
         Fit(model, batch => model.Loss(batch.Ids, batch.Labels), data, options);
 

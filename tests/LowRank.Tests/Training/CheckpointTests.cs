@@ -53,7 +53,9 @@ public sealed class CheckpointTests : IDisposable
         var (kills, finished, inTheMiddle) = (0, 0, 0);
         while (kills < 30 || finished == 0)
         {
-            using var child = Process.Start(new ProcessStartInfo(Environment.ProcessPath!)
+            var self = Environment.ProcessPath!;
+            var arguments = Path.GetFileNameWithoutExtension(self) == "dotnet" ? Environment.GetCommandLineArgs()[..1] : [];
+            using var child = Process.Start(new ProcessStartInfo(self, arguments)
             {
                 Environment = { [KilledRun.FolderVariable] = folder.Path, ["OMP_NUM_THREADS"] = $"{get_num_threads()}" },
                 RedirectStandardOutput = true, RedirectStandardError = true,
