@@ -43,7 +43,8 @@ public sealed class GradientCheckpointingTests : IDisposable
         ["gpt2"] = new Gpt2Config { VocabularySize = 60, HiddenSize = 32, IntermediateSize = 128, Layers = 3, Heads = 4, KeyValueHeads = 4, MaxPositions = 64, TiedEmbeddings = true },
     };
 
-    public static TheoryData<string, string> FamilyNames => [.. from family in Families.Keys from kind in new[] { "everything", "DoRA with dropout", "prefix" } select new TheoryDataRow<string, string>(family, kind)];
+    public static TheoryData<string, string> FamilyNames =>
+        [.. from family in Families.Keys from kind in new[] { "everything", "DoRA with dropout", "prefix" } select new TheoryDataRow<string, string>(family, kind)];
 
     private static CausalLm Model(string kind, ModelConfig? shape = null)
     {

@@ -89,7 +89,8 @@ public sealed class StorageLevelPolicy(
     }
 
     public override string Settings => FormattableString.Invariant(
-        $"levels {string.Join(" / ", levels)}, originals {(originals is null ? "the model's" : "given")}, start {start}, gain {gain}, tolerance {tolerance}, patience {patience}, rest {rest}, final {final}, targets {targets}");
+        $"levels {string.Join(" / ", levels)}, originals {(originals is null ? "the model's" : "given")}, start {start}, ") + FormattableString.Invariant(
+        $"gain {gain}, tolerance {tolerance}, patience {patience}, rest {rest}, final {final}, targets {targets}");
 
     /// <summary>Where the rule is and what the run's history has been.</summary>
     public override Dictionary<string, Tensor> Capture() => new()

@@ -57,7 +57,8 @@ internal sealed class GeneratorStates
     {
 #if !LIBTORCH
         if (device.type == DeviceType.CUDA && module.modules().Any(one => one is LinearAdapter { DropsNow: true }))
-            throw new NotSupportedException("TorchSharp does not show a GPU's generator, so a layer with dropout can't be computed again there; set the adapter's dropout to 0 or gradient checkpointing off");
+            throw new NotSupportedException("TorchSharp does not show a GPU's generator, so a layer with dropout can't be " +
+                "computed again there; set the adapter's dropout to 0 or gradient checkpointing off");
 #endif
     }
 }
