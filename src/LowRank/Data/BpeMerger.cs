@@ -7,21 +7,16 @@ namespace LowRank;
 internal sealed class BpeMerger
 {
     private readonly Dictionary<(int Left, int Right), (int Rank, int Merged)> merges;
-    private readonly int[] byteIds;
 
-    /// <param name="byteIds">The token of each single byte.</param>
     /// <param name="merges">For each pair: when it was learned, and the token that it becomes.</param>
-    public BpeMerger(int[] byteIds, Dictionary<(int Left, int Right), (int Rank, int Merged)> merges) =>
-        (this.byteIds, this.merges) = (byteIds, merges);
+    public BpeMerger(Dictionary<(int Left, int Right), (int Rank, int Merged)> merges) => this.merges = merges;
 
-    /// <summary>The tokens of a word given as UTF-8.</summary>
-    public int[] Apply(ReadOnlySpan<byte> word)
+    /// <summary>The tokens of a word given as ids, each with a length; a merged one has the sum. Both arrays given are used up.</summary>
+    public (int[] Ids, int[] Lengths) Apply(int[] ids, int[] lengths)
     {
-        var ids = new int[word.Length]; // -1 where a token was merged into the one before it
-        var next = new int[word.Length];
-        var previous = new int[word.Length];
-        for (var i = 0; i < word.Length; i++)
-            (ids[i], next[i], previous[i]) = (byteIds[word[i]], i + 1, i - 1);
+        var next = new int[ids.Length];     // ids: −1 where a token was merged into the one before it
+        var previous = new int[ids.Length];
+        for (var i = 0; i < ids.Length; i++) (next[i], previous[i]) = (i + 1, i - 1);
 
         var queue = new PriorityQueue<(int At, int Left, int Right), (int Rank, int At)>();
         for (var i = 0; i + 1 < ids.Length; i++) Offer(i);
@@ -33,6 +28,7 @@ internal sealed class BpeMerger
             if (ids[pair.At] != pair.Left || right >= ids.Length || ids[right] != pair.Right) continue; // merged otherwise meanwhile
             ids[pair.At] = merges[(pair.Left, pair.Right)].Merged;
             ids[right] = -1;
+            lengths[pair.At] += lengths[right];
             next[pair.At] = next[right];
             if (next[right] < ids.Length) previous[next[right]] = pair.At;
             count--;
@@ -40,9 +36,10 @@ internal sealed class BpeMerger
             if (previous[pair.At] >= 0) Offer(previous[pair.At]);
         }
 
-        var result = new int[count];
-        for (int i = 0, at = 0; at < count; i = next[i]) result[at++] = ids[i];
-        return result;
+        if (count == ids.Length) return (ids, lengths);
+        var (keptIds, keptLengths) = (new int[count], new int[count]);
+        for (int i = 0, at = 0; at < count; i = next[i]) (keptIds[at], keptLengths[at++]) = (ids[i], lengths[i]);
+        return (keptIds, keptLengths);
 
         void Offer(int at)
         {

@@ -24,7 +24,7 @@ public sealed class ClassBatches
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(batchSize);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(maximumTokens);
-        this.padding = padding ?? tokenizer.Id(Tokenizer.EndOfText);
+        this.padding = padding ?? tokenizer.Separator;
         rows = [.. texts.Select(text => text.Class < 0 ? throw new ArgumentException($"\"{text.Text}\" has the class {text.Class}; classes are counted from 0")
             : (tokenizer.Encode(text.Text) is { Length: > 0 } ids ? ids[..Math.Min(ids.Length, maximumTokens)] : [this.padding], text.Class))];
         if (rows.Count == 0) throw new ArgumentException("there are no texts");

@@ -23,7 +23,7 @@ public sealed class QuestionBatches
     public QuestionBatches(Tokenizer tokenizer, IEnumerable<Question> questions, int batchSize, long seed = 0, int? separator = null, Device? device = null)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(batchSize);
-        var end = separator ?? tokenizer.Id(Tokenizer.EndOfText);
+        var end = separator ?? tokenizer.Separator;
         rows = [.. questions.Select(question => question.Answer.Length > 0
             ? new Lazy<(int[], int)>(() =>
             {

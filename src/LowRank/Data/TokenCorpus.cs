@@ -17,7 +17,7 @@ public sealed class TokenCorpus
     /// <summary>Tokenizes texts, in their order.</summary>
     public static TokenCorpus From(Tokenizer tokenizer, IEnumerable<string> texts)
     {
-        var separator = tokenizer.Id(Tokenizer.EndOfText);
+        var separator = tokenizer.Separator;
         var (tokens, starts, characters) = (new List<int>(), new List<int>(), 0L);
         foreach (var text in texts)
         {

@@ -62,29 +62,42 @@ public sealed class TokenizerFileTests : IDisposable
     }
 
     [Theory]
-    [InlineData("\"normalizer\": null", "\"normalizer\": {\"type\":\"NFC\"}", "normalizer is not supported")]
-    [InlineData("\"truncation\": null", "\"truncation\": {\"max_length\":3}", "truncation is not supported")]
-    [InlineData("\"post_processor\": null", "\"post_processor\": {\"type\":\"TemplateProcessing\"}", "TemplateProcessing")]
-    [InlineData("\"type\": \"ByteLevel\"", "\"type\": \"Metaspace\"", "pre_tokenizer of type \"Metaspace\" is not supported")]
-    [InlineData("\"add_prefix_space\": false", "\"add_prefix_space\": true", "add_prefix_space must be false")]
-    [InlineData("\"use_regex\": true", "\"use_regex\": false", "use_regex must be true")]
-    [InlineData("\"type\": \"BPE\"", "\"type\": \"Unigram\"", "Unigram")]
-    [InlineData("\"byte_fallback\": false", "\"byte_fallback\": true", "byte_fallback must be false")]
-    [InlineData("\"ignore_merges\": false", "\"ignore_merges\": true", "ignore_merges must be false")]
-    [InlineData("\"ignore_merges\": false", "\"ignore_merges\": 3", "")]
+    [InlineData("\"normalizer\": null", "\"normalizer\": {\"type\":\"BertNormalizer\"}", "normalizer: type \"BertNormalizer\" is not supported; supported: Sequence, NFC")]
+    [InlineData("\"normalizer\": null", "\"normalizer\": {\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"NFC\"},{\"type\":\"Precompiled\"}]}", "normalizer.normalizers[1]: type \"Precompiled\"")]
+    [InlineData("\"normalizer\": null", "\"normalizer\": {\"type\":\"Replace\",\"pattern\":{\"Regex\":\"[[:alpha:]]\"},\"content\":\"\"}", "normalizer.pattern: the pattern \"[[:alpha:]]\" is not supported: a class within a class")]
+    [InlineData("\"normalizer\": null", "\"normalizer\": {\"type\":\"Replace\",\"pattern\":{\"Regex\":\"(a\"},\"content\":\"\"}", "normalizer.pattern: the pattern \"(a\" is not supported")]
+    [InlineData("\"normalizer\": null", "\"normalizer\": {\"type\":\"Prepend\"}", "normalizer.prepend is missing")]
+    [InlineData("\"normalizer\": null", "\"normalizer\": 3", "normalizer is 3; it must be an object")]
+    [InlineData("\"post_processor\": null", "\"post_processor\": {\"type\":\"BertProcessing\"}", "post_processor: type \"BertProcessing\"")]
+    [InlineData("\"post_processor\": null", "\"post_processor\": {\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"<s>\"}},{\"Sequence\":{\"id\":\"A\"}}]}", "post_processor.special_tokens has no \"<s>\"")]
+    [InlineData("\"post_processor\": null", "\"post_processor\": {\"type\":\"TemplateProcessing\",\"single\":[]}", "post_processor.single has no Sequence")]
+    [InlineData("\"post_processor\": null", "\"post_processor\": {\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"s\"}},{\"Sequence\":{\"id\":\"A\"}}],\"special_tokens\":{\"s\":{\"ids\":[5000]}}}", "adds the id 5000, which no token has")]
+    [InlineData("\"type\": \"ByteLevel\"", "\"type\": \"Whitespace\"", "pre_tokenizer: type \"Whitespace\" is not supported")]
+    [InlineData("\"type\": \"ByteLevel\"", "\"type\": \"Split\"", "pre_tokenizer.pattern")]
+    [InlineData("\"type\": \"ByteLevel\"", "\"type\": \"Split\",\"pattern\":{\"String\":\"a\"},\"behavior\":\"Merged\"", "pre_tokenizer: behavior \"Merged\" is not supported; supported: Removed")]
+    [InlineData("\"type\": \"ByteLevel\"", "\"type\": \"Metaspace\",\"replacement\":\"ab\"", "pre_tokenizer.replacement is \"ab\"")]
+    [InlineData("\"type\": \"ByteLevel\"", "\"type\": \"Metaspace\",\"replacement\":\"_\",\"prepend_scheme\":\"last\"", "pre_tokenizer.prepend_scheme is \"last\"")]
+    [InlineData("\"type\": \"ByteLevel\"", "\"type\": \"Sequence\",\"pretokenizers\":[{\"type\":\"ByteLevel\"},{\"type\":\"Digits\"}]", "pre_tokenizer.pretokenizers[0] is ByteLevel and not the last")]
+    [InlineData("\"use_regex\": true", "\"use_regex\": 1", "use_regex is 1; it must be true or false")]
+    [InlineData("\"decoder\": {\n    \"type\": \"ByteLevel\"", "\"decoder\": {\n    \"type\": \"WordPiece\"", "decoder: type \"WordPiece\"")]
+    [InlineData("\"type\": \"BPE\"", "\"type\": \"Unigram\"", "model.type Unigram is not supported")]
+    [InlineData("\"type\": \"BPE\"", "\"type\": \"WordPiece\"", "model.type WordPiece is not supported")]
+    [InlineData("\"dropout\": null", "\"dropout\": 0.1", "model.dropout 0.1 is not supported")]
+    [InlineData("\"ignore_merges\": false", "\"ignore_merges\": 3", "model.ignore_merges is 3")]
     [InlineData("\"end_of_word_suffix\": null", "\"end_of_word_suffix\": \"</w>\"", "end_of_word_suffix")]
-    [InlineData("\"lstrip\": false", "\"lstrip\": true", "lstrip must be false")]
+    [InlineData("\"lstrip\": false", "\"lstrip\": \"no\"", "added_tokens[0].lstrip is \"no\"")]
     [InlineData("\"!\": 1", "\"!\": 2", "have the same id 2")]
-    [InlineData("\"!\": 1", "\"!\": 999", "has id 999 and there are 262 tokens")]
+    [InlineData("\"!\": 1", "\"!\": 99999", "has id 99999 and there are 262 tokens")]
     [InlineData("\"!\": 1", "\"!\": -1", "the id of \"!\" is -1")]
     [InlineData("\"!\": 1", "\"!\": \"one\"", "the id of \"!\"")]
     [InlineData("\"!\": 1", "\"!!\": 1", "no token, the first is \"!\"")]
     [InlineData("\"!\": 1", "\"!\": 1, \"!\": 1", "not valid JSON")]
+    [InlineData("\"!\": 1", "\"\\ud800\": 1", "")]
     [InlineData("\"id\": 0", "\"id\": 5", "has id 5, and 0 in the vocabulary")]
     [InlineData("        \"u\",\n", "        \"w\",\n", "merge 0 (\"w\" and \"g\"): no token \"wg\"")]
     [InlineData("        \"u\",\n", "", "merge 0 is not a pair")]
-    [InlineData("\"vocab\"", "\"vocabulary\"", "\"vocab\" is missing")]
-    [InlineData("\"merges\"", "\"merge\"", "\"merges\" is missing")]
+    [InlineData("\"vocab\"", "\"vocabulary\"", "\"model.vocab\" is missing")]
+    [InlineData("\"merges\"", "\"merge\"", "\"model.merges\" is missing")]
     [InlineData("\"model\"", "\"models\"", "\"model\" is missing")]
     [InlineData("\"version\"", "version", "not valid JSON")]
     public void What_is_wrong_or_not_supported_is_named_with_the_file(string was, string becomes, string expected)
@@ -117,6 +130,59 @@ public sealed class TokenizerFileTests : IDisposable
                 Assert.StartsWith(path, error.Message);
             }
         }
+    }
+
+    [Theory]
+    [InlineData("llama3")]
+    [InlineData("llama2-metaspace")]
+    [InlineData("added")]
+    public void Damaged_files_of_every_kind_give_one_clear_error_or_a_tokenizer_that_works(string family)
+    {
+        var good = File.ReadAllBytes(Golden.PathOf($"tokenizers/{family}.json"));
+        var parts = Encoding.UTF8.GetString(good).IndexOf("\"model\":", StringComparison.Ordinal); // damage here is met more often than by chance
+        var random = new Random(8);
+        for (var trial = 0; trial < 300; trial++)
+        {
+            var bytes = trial % 5 == 0 ? good[..random.Next(good.Length)] : good[..];
+            if (trial % 5 != 0) bytes[random.Next(trial % 2 == 0 ? parts : bytes.Length)] ^= (byte)(1 << random.Next(8));
+            var path = folder.File("damaged.json", bytes);
+            Tokenizer tokenizer;
+            try { tokenizer = Tokenizer.Load(path); }
+            catch (InvalidDataException error)
+            {
+                Assert.StartsWith(path, error.Message);
+                continue;
+            }
+            tokenizer.Decode(tokenizer.Encode("Some words, 12 and <s>", addSpecialTokens: true));
+        }
+    }
+
+    [Fact]
+    public void A_pattern_without_end_is_given_up_and_named()
+    {
+        var regex = new TokenRegex("(a|a)*b", TimeSpan.FromMilliseconds(50));
+        var error = Assert.Throws<InvalidDataException>(() => regex.Find(new string('a', 5000), []));
+        Assert.Contains("\"(a|a)*b\" takes more than", error.Message);
+    }
+
+    [Fact]
+    public void Ids_may_be_left_out()
+    {
+        var text = Saved().Replace("\"special\": true\n    }", "\"special\": true\n    },\n    {\"id\": 300, \"content\": \"<far>\", \"special\": true}");
+        var tokenizer = Tokenizer.Load(folder.File("far.json", text));
+        Assert.Equal(301, tokenizer.VocabularySize);
+        Assert.Equal([300], tokenizer.Encode("<far>"));
+        Assert.Contains("leaves this id out", Assert.Throws<ArgumentOutOfRangeException>(() => tokenizer.Decode([299])).Message);
+    }
+
+    [Fact]
+    public void What_texts_are_cut_off_and_filled_up_to_is_kept_and_not_done()
+    {
+        var text = Saved().Replace("\"truncation\": null", "\"truncation\": {\n    \"max_length\": 3\n  }");
+        var tokenizer = Tokenizer.Load(folder.File("cut.json", text));
+        Assert.Equal(10, tokenizer.Encode("xxxxxxxxxx").Length);
+        tokenizer.Save(folder.File("saved.json"));
+        Assert.Equal(text, File.ReadAllText(folder.File("saved.json")));
     }
 
     [Fact]
