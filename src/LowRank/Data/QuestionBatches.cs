@@ -8,8 +8,8 @@ namespace LowRank;
 /// <summary>Batches of <see cref="Question"/>s. <see cref="At"/> is for training, <see cref="InOrder"/> for evaluation.</summary>
 public sealed class QuestionBatches
 {
-    private readonly List<Lazy<(int[] Ids, int Prompt)>> rows;     // a run sees a few of many
-    private readonly int batchSize;
+    private readonly List<Lazy<TokenRow>> rows;     // a run sees a few of many
+    private readonly int batchSize, end;
     private readonly long seed;
     private readonly Device? device;
 
@@ -23,12 +23,12 @@ public sealed class QuestionBatches
     public QuestionBatches(Tokenizer tokenizer, IEnumerable<Question> questions, int batchSize, long seed = 0, int? separator = null, Device? device = null)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(batchSize);
-        var end = separator ?? tokenizer.Separator;
+        end = separator ?? tokenizer.Separator;
         rows = [.. questions.Select(question => question.Answer.Length > 0
-            ? new Lazy<(int[], int)>(() =>
+            ? new Lazy<TokenRow>(() =>
             {
-                int[] prompt = [end, .. tokenizer.Encode(question.Prompt)];
-                return ([.. prompt, .. tokenizer.Encode(question.Answer), end], prompt.Length);
+                int[] prompt = [end, .. tokenizer.Encode(question.Prompt)], answer = [.. tokenizer.Encode(question.Answer), end];
+                return new([.. prompt, .. answer], [.. prompt.Select(_ => false), .. answer.Select(_ => true)]);
             })
             : throw new ArgumentException($"the answer to \"{question.Prompt}\" is empty"))];
         if (rows.Count == 0) throw new ArgumentException("there are no questions");
@@ -42,26 +42,9 @@ public sealed class QuestionBatches
     public Batch At(long step)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(step);
-        return ToBatch([.. Shuffle.Epochs(rows.Count, seed, step * batchSize, batchSize).Select(place => rows[place].Value)]);
+        return TokenRow.ToBatch([.. Shuffle.Epochs(rows.Count, seed, step * batchSize, batchSize).Select(place => rows[place].Value)], end, device);
     }
 
     /// <summary>Every question in the order given; the last batch may be smaller.</summary>
-    public IEnumerable<Batch> InOrder() => rows.Chunk(batchSize).Select(some => ToBatch([.. some.Select(row => row.Value)]));
-
-    private Batch ToBatch(IReadOnlyList<(int[] Ids, int Prompt)> some)
-    {
-        var width = some.Max(row => row.Ids.Length);
-        long[] ids = new long[some.Count * width], labels = new long[ids.Length];
-        Array.Fill(labels, NextTokenLoss.Ignored);
-        for (var r = 0; r < some.Count; r++)
-        {
-            var (source, prompt) = some[r];
-            for (var i = 0; i < width; i++)
-            {
-                ids[r * width + i] = source[Math.Min(i, source.Length - 1)];
-                if (i >= prompt && i < source.Length) labels[r * width + i] = source[i];
-            }
-        }
-        return new(tensor(ids, [some.Count, width], device: device), tensor(labels, [some.Count, width], device: device));
-    }
+    public IEnumerable<Batch> InOrder() => rows.Chunk(batchSize).Select(some => TokenRow.ToBatch([.. some.Select(row => row.Value)], end, device));
 }

@@ -78,6 +78,10 @@ public sealed class Tokenizer
     /// <summary>The tokens that are found in text as a whole.</summary>
     public IReadOnlyList<AddedToken> AddedTokens => File.AddedTokens;
 
+    /// <summary>What a row that is trained on begins with: what the files say that is added before a text, else <see cref="BeginToken"/> if
+    /// there is one and no file says to leave it out.</summary>
+    internal IReadOnlyList<int> Opening => postProcessor.Before.Length > 0 || BeginToken is null || Configuration.AddBegin is false ? postProcessor.Before : [BeginToken.Value];
+
     /// <summary>Learns a vocabulary from texts. The same texts, in any order, give the same tokenizer, and the one that
     /// `tokenizers` trains with the 256 byte characters as initial alphabet.</summary>
     /// <param name="texts">What to learn from.</param>
