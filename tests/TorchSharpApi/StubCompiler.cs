@@ -46,7 +46,8 @@ public static class StubCompiler
     {
         const string usings = "global using System; global using System.Collections.Generic; global using System.IO; global using System.Linq; global using System.Net.Http; global using System.Threading; global using System.Threading.Tasks;";
         return Compile("Check", sources.Prepend(("usings.cs", usings)),
-            [MetadataReference.CreateFromImage(TorchSharp.Image), MetadataReference.CreateFromFile(typeof(System.Numerics.Tensors.TensorPrimitives).Assembly.Location)],
+            [MetadataReference.CreateFromImage(TorchSharp.Image), .. new[] { typeof(System.Numerics.Tensors.TensorPrimitives), typeof(nietras.SeparatedValues.Sep) }
+                .Select(type => MetadataReference.CreateFromFile(type.Assembly.Location))],
             nullable: true).Errors;
     }
 
