@@ -29,6 +29,7 @@ public sealed class Tokenizer
     private readonly AddedTokenSearch inText, inNormalized;
     private readonly BpeModel model;
     private readonly PostProcessor postProcessor;
+    private readonly Lazy<ChatTemplate> chatTemplate;
     private readonly ConcurrentDictionary<string, WordTokens> cache = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, WordTokens>.AlternateLookup<ReadOnlySpan<char>> cacheBySpan;
 
@@ -55,6 +56,9 @@ public sealed class Tokenizer
         PaddingToken = Configured(Configuration.Padding, "pad_token");
         if (Configuration.AddBegin is true && BeginToken is null) throw new InvalidDataException("tokenizer_config.json: add_bos_token is true and there is no bos_token");
         if (Configuration.AddEnd is true && EndToken is null) throw new InvalidDataException("tokenizer_config.json: add_eos_token is true and there is no eos_token");
+        chatTemplate = new(() => Configuration.ChatTemplates.TryGetValue("default", out var template) ? new(template, Configuration.TemplateSource)
+            : throw new InvalidOperationException(Configuration.ChatTemplates.Count == 0 ? "the tokenizer has no chat template: neither chat_template in tokenizer_config.json nor chat_template.jinja"
+                : $"no chat template is named \"default\"; there are {string.Join(", ", Configuration.ChatTemplates.Keys)}"));
         postProcessor = file.PostProcessor.With(Configuration.AddBegin, BeginToken, Configuration.AddEnd, EndToken);
     }
 
@@ -77,6 +81,10 @@ public sealed class Tokenizer
 
     /// <summary>The tokens that are found in text as a whole.</summary>
     public IReadOnlyList<AddedToken> AddedTokens => File.AddedTokens;
+
+    /// <summary>How the model writes conversations, if its files say so. Throws <see cref="InvalidOperationException"/> where they do not, and
+    /// <see cref="ChatTemplateException"/> for a template that can't be read; a model without conversations loads all the same.</summary>
+    public ChatTemplate ChatTemplate => chatTemplate.Value;
 
     /// <summary>What a row that is trained on begins with: what the files say that is added before a text, else <see cref="BeginToken"/> if
     /// there is one and no file says to leave it out.</summary>

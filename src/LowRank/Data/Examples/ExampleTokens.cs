@@ -13,6 +13,12 @@ internal static class ExampleTokens
             [.. opening.Select(_ => false), .. spans.Select(span => learnPrompts || span.End > example.Prompt.Length || span.Start >= example.Prompt.Length), true]);
     }
 
-    private static TokenRow OfChat(Tokenizer tokenizer, Example example, bool learnPrompts) =>
-        throw new InvalidOperationException("a conversation needs a chat template");
+    /// <summary>A conversation as its template writes it, which has what begins and ends it.</summary>
+    private static TokenRow OfChat(Tokenizer tokenizer, Example example, bool learnPrompts)
+    {
+        var ids = learnPrompts ? tokenizer.Chat(example.Messages) : null;
+        if (ids is not null) return new(ids, [.. ids.Select(_ => true)]);
+        var chat = tokenizer.RenderChat(example.Messages);
+        return new(chat.Ids, chat.Assistant);
+    }
 }

@@ -16,6 +16,7 @@ internal sealed class TokenizerConfiguration
     public string? Begin { get; private init; }
     public string? End { get; private init; }
     public string? Padding { get; private init; }
+    public string? Unknown { get; private init; }
     public bool? AddBegin { get; private init; }
     public bool? AddEnd { get; private init; }
 
@@ -48,6 +49,7 @@ internal sealed class TokenizerConfiguration
                 Begin = Token(root, "bos_token"),
                 End = Token(root, "eos_token"),
                 Padding = Token(root, "pad_token"),
+                Unknown = Token(root, "unk_token"),
                 AddBegin = root.FlagOrNull("add_bos_token"),
                 AddEnd = root.FlagOrNull("add_eos_token"),
                 ChatTemplates = template is not null ? new Dictionary<string, string> { ["default"] = template } : Templates(root),

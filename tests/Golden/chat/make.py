@@ -1,0 +1,65 @@
+# Makes cases.jsonl and snippets.jsonl with Jinja2, set up as transformers sets it up for chat templates (python3-jinja2 3.1.2).
+import glob
+import json
+from jinja2 import nodes
+from jinja2.exceptions import TemplateError
+from jinja2.ext import Extension
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+
+class Generation(Extension):
+    tags = {"generation"}
+
+    def parse(self, parser):
+        line = next(parser.stream).lineno
+        return nodes.Scope(parser.parse_statements(["name:endgeneration"], drop_needle=True)).set_lineno(line)
+
+
+def refuse(message):
+    raise TemplateError(message)
+
+
+environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols", Generation])
+environment.filters["tojson"] = lambda x, ensure_ascii=False, indent=None: json.dumps(x, ensure_ascii=ensure_ascii, indent=indent)
+environment.globals["raise_exception"] = refuse
+
+
+def run(source, variables):
+    try:
+        return {"text": environment.from_string(source).render(**variables)}
+    except Exception as error:
+        return {"error": str(error)}
+
+
+def turns(*pairs):
+    return [{"role": role, "content": content} for role, content in pairs]
+
+
+conversations = [
+    turns(("user", "Hello")),
+    turns(("user", " Hello "), ("assistant", "Hi there. "), ("user", "Tell me\nmore"), ("assistant", "  Sure: 1 < 2 & \"3\"\n")),
+    turns(("system", "Be brief. "), ("user", "Why é 😀?"), ("assistant", "Because.")),
+    turns(("system", "S"), ("user", "A"), ("assistant", "<think>\nhm\n</think>\n\nB"), ("user", "C"), ("assistant", "<think>well</think>D")),
+    turns(("user", "A"), ("user", "B")),
+    turns(("user", "A"), ("system", "late"), ("assistant", "B")),
+    turns(("system", "alone")),
+]
+extra = [{}, {"enable_thinking": False, "date_string": "26 Jul 2024"}, {"tools": [{"type": "function", "function": {"name": "add", "parameters": {"a": [1, 2.5, None, True]}}}]}]
+
+with open("cases.jsonl", "w") as out:
+    for name in sorted(glob.glob("*.jinja")):
+        source = open(name).read()
+        for messages in conversations:
+            for prompt in (False, True):
+                for variables in extra:
+                    if variables and not any(word in source for word in ("tools", "enable_thinking", "date_string")):
+                        continue
+                    given = {"bos_token": "<s>", "eos_token": "</s>", **variables}
+                    made = run(source, {"messages": messages, "add_generation_prompt": prompt, "tools": None, **given})
+                    out.write(json.dumps({"template": name, "messages": messages, "prompt": prompt, "variables": given, **made}, ensure_ascii=False) + "\n")
+
+with open("snippets.jsonl", "w") as out:
+    for source in open("snippets.txt").read().split("\n"):
+        if source:
+            source = source.replace("⏎", "\n")
+            out.write(json.dumps({"source": source, **run(source, {"messages": []})}, ensure_ascii=False) + "\n")
