@@ -53,7 +53,7 @@ public sealed class Tokenizer
 
         BeginToken = Configured(Configuration.Begin, "bos_token");
         EndToken = Configured(Configuration.End, "eos_token");
-        PaddingToken = Configured(Configuration.Padding, "pad_token");
+        PaddingToken = Configuration.Padding is { } padding ? TryId(padding) : null;
         if (Configuration.AddBegin is true && BeginToken is null) throw new InvalidDataException("tokenizer_config.json: add_bos_token is true and there is no bos_token");
         if (Configuration.AddEnd is true && EndToken is null) throw new InvalidDataException("tokenizer_config.json: add_eos_token is true and there is no eos_token");
         chatTemplate = new(() => Configuration.ChatTemplates.TryGetValue("default", out var template) ? new(template, Configuration.TemplateSource)
@@ -71,7 +71,7 @@ public sealed class Tokenizer
     /// <summary>The token that ends a text (eos_token), or null.</summary>
     public int? EndToken { get; }
 
-    /// <summary>The token that fills rows up (pad_token), or null.</summary>
+    /// <summary>The token that fills rows up (pad_token); null if there is none, or one that the vocabulary lacks, as after some fine-tunings.</summary>
     public int? PaddingToken { get; }
 
     /// <summary>What parts texts in training: <see cref="EndToken"/>, or <see cref="EndOfText"/> where no file names one. Throws

@@ -17,7 +17,7 @@ public sealed class TokenizerConfigurationTests : IDisposable
     [Fact]
     public void Tokens_are_named_as_texts_or_as_objects()
     {
-        var tokenizer = Load("llama2-legacy", """{"bos_token": "<s>", "eos_token": {"content": "</s>", "lstrip": false}, "pad_token": null}""");
+        var tokenizer = Load("llama2-legacy", """{"bos_token": "<s>", "eos_token": {"content": "</s>", "lstrip": false}, "pad_token": "[PAD]"}""");
         Assert.Equal((1, 2, null), (tokenizer.BeginToken, tokenizer.EndToken, tokenizer.PaddingToken));
         Assert.Equal(2, tokenizer.Separator);
     }

@@ -8,7 +8,7 @@ namespace LowRank;
 
 internal sealed class JinjaInterpreter(string template, IReadOnlyDictionary<string, object?> variables)
 {
-    private const int MostSteps = 5_000_000, DeepestCalls = 100;
+    private const int MostSteps = 2_000_000, DeepestCalls = 100;
 
     private readonly List<(int Start, int End)> generated = [];
     private readonly StringBuilder whole = new();
