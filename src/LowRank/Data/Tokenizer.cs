@@ -51,6 +51,8 @@ public sealed class Tokenizer
         if (file.Decoder is { IsByteLevel: true })
             bytes = [.. tokens.Select(token => token is null ? [] : !addedIds.ContainsKey(token) && ByteLevel.TryBytes(token, out var known) ? known : Encoding.UTF8.GetBytes(token))];
 
+        foreach (var (content, id) in Configuration.Listed)
+            if (TryId(content) != id) throw new InvalidDataException($"tokenizer_config.json: added_tokens_decoder gives \"{content}\" the id {id}; here {(TryId(content) is { } other ? $"it has {other}" : "is no such token")}. Save the tokenizer again with `transformers`, so that both files agree");
         BeginToken = Configured(Configuration.Begin, "bos_token");
         EndToken = Configured(Configuration.End, "eos_token");
         PaddingToken = Configuration.Padding is { } padding ? TryId(padding) : null;

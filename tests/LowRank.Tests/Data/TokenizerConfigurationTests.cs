@@ -63,6 +63,9 @@ public sealed class TokenizerConfigurationTests : IDisposable
     [InlineData("{\"eos_token\": \"<eos>\"}", "eos_token is \"<eos>\", which is no token of tokenizer.json")]
     [InlineData("{\"add_bos_token\": true}", "add_bos_token is true and there is no bos_token")]
     [InlineData("{\"add_bos_token\": \"yes\"}", "add_bos_token is \"yes\"")]
+    [InlineData("{\"added_tokens_decoder\": {\"1\": {\"content\": \"<s>\"}, \"32000\": {\"content\": \"[PAD]\"}}}", "added_tokens_decoder gives \"[PAD]\" the id 32000; here is no such token")]
+    [InlineData("{\"added_tokens_decoder\": {\"7\": {\"content\": \"<s>\"}}}", "added_tokens_decoder gives \"<s>\" the id 7; here it has 1")]
+    [InlineData("{\"added_tokens_decoder\": {\"x\": {\"content\": \"<s>\"}}}", "added_tokens_decoder has \"x\", which is no id")]
     [InlineData("{\"chat_template\": [{\"name\": \"default\"}]}", "chat_template[0].template is missing")]
     public void What_is_wrong_is_named(string configuration, string expected)
     {

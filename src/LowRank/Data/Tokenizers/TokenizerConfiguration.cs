@@ -1,6 +1,7 @@
 // tokenizer_config.json and chat_template.jinja beside a tokenizer.json: which tokens begin, end and fill up texts, whether they are
 // added to a text, and how a conversation is written. Their other fields are kept and written back.
 
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 
@@ -19,6 +20,9 @@ internal sealed class TokenizerConfiguration
     public string? Unknown { get; private init; }
     public bool? AddBegin { get; private init; }
     public bool? AddEnd { get; private init; }
+
+    /// <summary>What added_tokens_decoder lists, by content: transformers adds those that tokenizer.json lacks.</summary>
+    public IReadOnlyDictionary<string, int> Listed { get; private init; } = new Dictionary<string, int>();
 
     /// <summary>Templates by name; the usual one is "default".</summary>
     public IReadOnlyDictionary<string, string> ChatTemplates { get; private init; } = new Dictionary<string, string>();
@@ -50,6 +54,7 @@ internal sealed class TokenizerConfiguration
                 End = Token(root, "eos_token"),
                 Padding = Token(root, "pad_token"),
                 Unknown = Token(root, "unk_token"),
+                Listed = AddedTokens(root),
                 AddBegin = root.FlagOrNull("add_bos_token"),
                 AddEnd = root.FlagOrNull("add_eos_token"),
                 ChatTemplates = template is not null ? new Dictionary<string, string> { ["default"] = template } : Templates(root),
@@ -82,6 +87,17 @@ internal sealed class TokenizerConfiguration
 
     /// <summary>A text, or an object with the text as "content".</summary>
     private static string? Token(JsonPart root, string name) => root.Value(name)?.ValueKind == JsonValueKind.Object ? root.Part(name)!.Value.Text("content") : root.TextOrNull(name);
+
+    private static Dictionary<string, int> AddedTokens(JsonPart root)
+    {
+        const string field = "added_tokens_decoder";
+        var listed = new Dictionary<string, int>(StringComparer.Ordinal);
+        if (root.Part(field) is not { } part) return listed;
+        foreach (var member in part.Members)
+            listed[part.NeededPart(member.Name).Text("content")] = int.TryParse(member.Name, NumberStyles.None, CultureInfo.InvariantCulture, out var id) ? id
+                : throw root.Wrong(field, $"has \"{member.Name}\", which is no id");
+        return listed;
+    }
 
     /// <summary>A text, or a list of objects with "name" and "template".</summary>
     private static IReadOnlyDictionary<string, string> Templates(JsonPart root)
