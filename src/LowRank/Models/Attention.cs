@@ -15,6 +15,9 @@ internal abstract class Attention(string name, long headSize, long? window, Rota
     /// <summary>Trained keys and values before the tokens' (prefix tuning); null: none.</summary>
     public LayerPrefix? Prefix { get; set; }
 
+    /// <summary>Keys and values of the places before this forward's tokens, while text is generated; null: the tokens are all there is.</summary>
+    public LayerCache? Cache { get; set; }
+
     /// <summary>What each token takes of those it sees.</summary>
     /// <param name="q">[batch, tokens, heads · d]</param>
     /// <param name="k">[batch, tokens, key heads · d]</param>
@@ -22,6 +25,7 @@ internal abstract class Attention(string name, long headSize, long? window, Rota
     /// <returns>[batch, tokens, heads · d]</returns>
     protected Tensor Mix(Tensor q, Tensor k, Tensor v)
     {
+        if (Cache is { } cache) return CachedAttention.Apply(q, k, v, rotary, cache, headSize, window);
         var angles = rotary?.Rows(Prefix?.Tokens ?? 0, q.shape[1], q.dtype, q.device);
         return Prefix is { } prefix
             ? PrefixAttention.Apply(q, k, v, angles, prefix, headSize, window)

@@ -25,6 +25,9 @@ public sealed partial class CausalLm
     /// <summary>Positions that soft prompts and prefixes take up before the first token.</summary>
     internal long VirtualTokens => Working.Sum(b => b.VirtualTokens);
 
+    /// <summary>What prefix tuning has put before each layer's keys and values.</summary>
+    internal IEnumerable<LayerPrefix?> Prefixes => Body.Layers.Select(layer => layer.Prefix);
+
     private IEnumerable<BaselineModule> Working => baselinesEnabled ? baselines.values().Where(b => b.IsActive) : [];
 
     internal void Add(BaselineModule baseline)

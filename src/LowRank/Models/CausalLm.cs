@@ -55,6 +55,29 @@ public sealed partial class CausalLm : nn.Module<Tensor, Tensor>
     /// <returns>[batch, vocabulary]</returns>
     public Tensor NextLogits(Tensor ids) => Head(Body.forward(Checked(ids)).select(1, ids.shape[1] - 1));
 
+    /// <summary>Reads further tokens of some rows on top of what is remembered of them, and remembers these too.</summary>
+    /// <param name="ids">[rows, tokens] int64; rows with fewer are filled up on the right with any id.</param>
+    /// <param name="counts">Tokens of each row, at least 1.</param>
+    /// <param name="cache">Of as many rows.</param>
+    /// <returns>Logits of the token after each row's last, [rows, vocabulary].</returns>
+    internal Tensor NextLogits(Tensor ids, IReadOnlyList<long> counts, KeyValueCache cache)
+    {
+        using var scope = NewDisposeScope();
+        Body.Cache = cache;
+        try
+        {
+            var virtualTokens = cache.IsEmpty ? Body.SoftPrompt?.VirtualTokens ?? 0 : 0;
+            var hidden = Body.forward(Checked(ids));                            // [rows, tokens, hidden]
+            cache.Keep([.. counts.Select(count => virtualTokens + count)]);
+            var last = tensor(counts.Select((count, row) => row * ids.shape[1] + count - 1).ToArray(), device: hidden.device);
+            return Head(hidden.flatten(0, 1).index_select(0, last)).MoveToOuterDisposeScope();
+        }
+        finally
+        {
+            Body.Cache = null;
+        }
+    }
+
     /// <summary>Mean cross entropy of predicting each label from the tokens before it, in nats.</summary>
     /// <param name="ids">[batch, tokens] int64</param>
     /// <param name="labels">[batch, tokens] int64, not shifted; -100 is left out; null: <paramref name="ids"/>.</param>

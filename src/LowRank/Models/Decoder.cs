@@ -8,6 +8,7 @@ namespace LowRank;
 internal abstract class Decoder : nn.Module<Tensor, Tensor>, IRecomputable
 {
     private readonly double embeddingScale;
+    private KeyValueCache? cache;
 
     protected Decoder(string name, ModelConfig config) : base(name) => embeddingScale = config.EmbeddingScale;
 
@@ -26,6 +27,17 @@ internal abstract class Decoder : nn.Module<Tensor, Tensor>, IRecomputable
 
     /// <inheritdoc/>
     public bool Recomputes { get; set; }
+
+    /// <summary>What is remembered of the places before the tokens of a forward; null: nothing, they are the first.</summary>
+    public KeyValueCache? Cache
+    {
+        get => cache;
+        set
+        {
+            cache = value;
+            foreach (var (index, layer) in Layers.Index()) layer.Cache = value?.Layer(index);
+        }
+    }
 
     /// <param name="ids">[batch, tokens] int64</param>
     /// <returns>[batch, tokens, hidden]</returns>
@@ -61,7 +73,8 @@ internal abstract class Decoder : nn.Module<Tensor, Tensor>, IRecomputable
     {
         using var scope = NewDisposeScope();
         var hidden = Scaled(Embedding.Lookup(ids));
-        if (SoftPrompt is { } prompt) hidden = prompt.Before(hidden);
+        if (PromptNow is { } prompt) hidden = prompt.Before(hidden);
+        cache?.Begin(hidden.shape[1]);
         return WithPositions(hidden).MoveToOuterDisposeScope();
     }
 
@@ -75,5 +88,8 @@ internal abstract class Decoder : nn.Module<Tensor, Tensor>, IRecomputable
 
     private Tensor Marked(Tensor hidden, int layer) => Watch is { } watch ? LayerMark.Apply(hidden, layer, watch) : hidden;
 
-    private Tensor OfTokens(Tensor hidden) => SoftPrompt is { } prompt ? prompt.Without(hidden) : hidden;
+    /// <summary>The soft prompt, unless it has been read and is remembered.</summary>
+    private SoftPrompt? PromptNow => cache is null or { IsEmpty: true } ? SoftPrompt : null;
+
+    private Tensor OfTokens(Tensor hidden) => PromptNow is { } prompt ? prompt.Without(hidden) : hidden;
 }

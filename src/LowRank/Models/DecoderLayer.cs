@@ -23,6 +23,9 @@ internal abstract class DecoderLayer(string name) : nn.Module<Tensor, Tensor>(na
     /// <summary>Attention's prefix; null: none.</summary>
     public LayerPrefix? Prefix { get => Attention.Prefix; set => Attention.Prefix = value; }
 
+    /// <summary>Attention's memory of earlier places; null: none.</summary>
+    public LayerCache? Cache { set => Attention.Cache = value; }
+
     /// <param name="input">[batch, tokens, hidden]</param>
     public override Tensor forward(Tensor input)
     {

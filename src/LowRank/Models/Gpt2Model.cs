@@ -29,7 +29,7 @@ internal sealed class Gpt2Model : Decoder
     protected override nn.Module<Tensor, Tensor> FinalNorm => ln_f;
 
     /// <summary>A prefix takes up the first positions.</summary>
-    protected override Tensor WithPositions(Tensor hidden) => wpe.AddTo(hidden, h[0].Prefix?.Tokens ?? 0);
+    protected override Tensor WithPositions(Tensor hidden) => Cache is { } cache ? wpe.AddTo(hidden, cache.Positions) : wpe.AddTo(hidden, h[0].Prefix?.Tokens ?? 0);
 }
 
 /// <summary>A layer of it.</summary>
@@ -77,4 +77,7 @@ internal sealed class PositionTable : nn.Module
         if (end > positions) throw new ArgumentException($"the model has {positions} positions, and the last token would be at the {end}th; cut the text, or the prompt or prefix before it");
         return hidden.add(weight.narrow(0, start, hidden.shape[1]));
     }
+
+    /// <summary>hidden [rows, tokens, hidden], each token at a position of its own, [rows, tokens]; all of them are in the table.</summary>
+    public Tensor AddTo(Tensor hidden, Tensor positions) => hidden.add(weight.index_select(0, positions.flatten()).view(hidden.shape));
 }

@@ -20,6 +20,15 @@ internal sealed class RotaryTable(long headSize, double theta, Llama3Scaling? sc
         return (cos!.narrow(0, start, tokens), sin!.narrow(0, start, tokens));
     }
 
+    /// <summary>The rows of positions below <paramref name="end"/>, [rows, tokens] to [rows, tokens, head / 2] each.</summary>
+    public (Tensor Cos, Tensor Sin) At(Tensor positions, long end, ScalarType dtype, Device device)
+    {
+        var (all, allSin) = Rows(0, end, dtype, device);
+        var places = positions.flatten();
+        Tensor Of(Tensor table) => table.index_select(0, places).view(positions.shape[0], positions.shape[1], -1);
+        return (Of(all), Of(allSin));
+    }
+
     private void Build(long positions, ScalarType dtype, Device device)
     {
         using var scope = NewDisposeScope();

@@ -1,4 +1,6 @@
-namespace LowRank.Tests.Models;
+using LowRank.Tests.Models;
+
+namespace LowRank.Tests.Generating;
 
 public class GenerationTests
 {
@@ -44,6 +46,34 @@ public class GenerationTests
         using var model = Model();
         Assert.Throws<ArgumentException>(() => model.Generate(Array.Empty<int>()));
         Assert.Contains("-1", Assert.Throws<ArgumentException>(() => model.Generate([1], new() { Temperature = -1 })).Message);
+        Assert.Contains("23 is no token", Assert.Throws<ArgumentException>(() => model.Generate([1, 23])).Message);
+        Assert.Contains("no prompt", Assert.Throws<ArgumentException>(() => model.GenerateBatch(Array.Empty<int[]>())).Message);
         Assert.Contains("tokenizer", Assert.Throws<InvalidOperationException>(() => model.Generate("a word")).Message);
+    }
+
+    [Fact]
+    public void A_stream_gives_whole_characters_and_the_same_text()
+    {
+        using var model = new CausalLm(CausalLmTests.Small with { VocabularySize = 257, EndToken = 0 }, seed: 2);
+        model.Tokenizer = Tokenizer.Train([], 257);                             // bytes alone: half characters abound
+        for (var seed = 0; seed < 20; seed++)
+        {
+            GenerationOptions options = new() { MaxNewTokens = 24, Seed = seed };
+            var pieces = model.GenerateStream("é", options).ToList();
+            Assert.Equal(model.Generate("é", options), string.Concat(pieces));
+            Assert.All(pieces, piece => Assert.NotEmpty(piece));
+        }
+    }
+
+    [Fact]
+    public void A_stream_that_is_left_puts_the_model_back()
+    {
+        using var model = Model();
+        model.Tokenizer = Tokenizer.Train([], 257);
+        model.train();
+        foreach (var _ in model.GenerateStream([1], new() { MaxNewTokens = 5 })) break;
+        Assert.True(model.training);
+        Assert.True(TorchSharp.torch.is_grad_enabled());
+        Assert.Throws<ArgumentException>(() => model.GenerateStream(Array.Empty<int>()));   // at once, not at the first piece
     }
 }
