@@ -12,7 +12,7 @@ internal static class LargeModel
     private const int Batch = 2, Tokens = 128;
     private const double MiB = 1 << 20;
 
-    private static readonly LlamaConfig Shape = new()
+    internal static readonly LlamaConfig Shape = new()
     {
         HiddenSize = 768, Layers = 12, Heads = 12, KeyValueHeads = 12, IntermediateSize = 2304, VocabularySize = 8192, TiedEmbeddings = true,
     };
