@@ -10,6 +10,7 @@ internal sealed class DirectionNorm
     private Tensor? norm, zeroRows;
     private TensorStamp weightStamp;
     private TensorStamp[] updateStamps = [];
+    private bool ofSum;
 
     /// <summary>How often C was computed.</summary>
     internal int Computed { get; private set; }
@@ -47,7 +48,9 @@ internal sealed class DirectionNorm
     private void Refresh(FrozenWeight weight, Update update, Tensor? sum)
     {
         var (w, u) = (weight.Stamp, update.Stamps());
-        if (norm is not null && w.Matches(weightStamp) && u.Length == updateStamps.Length
+        // The two ways round differently: what a step computes must not depend on whether an evaluation has come before it, or a run that goes on
+        // from a checkpoint would differ from the straight one in its last bits.
+        if (norm is not null && ofSum == (sum is not null) && w.Matches(weightStamp) && u.Length == updateStamps.Length
             && u.Zip(updateStamps).All(pair => pair.First.Matches(pair.Second))) return;
 
         using var grad = no_grad();
@@ -55,7 +58,7 @@ internal sealed class DirectionNorm
         norm = (sum is null ? Root(update, weight) : linalg.vector_norm(sum, 2, [1])).DetachFromDisposeScope();
         zeroRows = norm.le(0).DetachFromDisposeScope();
         norm.masked_fill_(zeroRows, 1);
-        (weightStamp, updateStamps) = (w, u);
+        (weightStamp, updateStamps, ofSum) = (w, u, sum is not null);
         Computed++;
     }
 

@@ -77,7 +77,7 @@ internal sealed class FoldedPass(AdaptedLinear layer, AdaptedPass pass, List<obj
         var sum = Sum(dtype);                           // its norm costs less than LoRA's without it (W Aᵀ is a skinny product)
         var factor = adapter.Norm.Factor(adapter.Magnitude!, Weight, update, sum);
         savedFactor = Pass.Keep(factor, madeHere: true);
-        savedNorm = Pass.Keep(adapter.Norm.Of(Weight, update).alias(), madeHere: true);
+        savedNorm = Pass.Keep(adapter.Norm.Of(Weight, update, sum).alias(), madeHere: true);
         using var column = factor.unsqueeze(1);
         sum.mul_(column);
         return sum;
