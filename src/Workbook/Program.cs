@@ -20,6 +20,8 @@ var root = new RootCommand("A workbook that teaches low-rank adaptation by doing
     PretrainCommand.Create(),
     ZooCommand.Create(),
     SweepCommand.Create(),
+    FinetuneCommand.Create(),
+    ChatCommand.Create(),
     InspectCommand.Create(),
     MergeCommand.Create(),
     ConvertCommand.Create(),

@@ -88,6 +88,9 @@ public sealed class Tokenizer
     /// <see cref="ChatTemplateException"/> for a template that can't be read; a model without conversations loads all the same.</summary>
     public ChatTemplate ChatTemplate => chatTemplate.Value;
 
+    /// <summary>Does the model's folder say how conversations are written?</summary>
+    public bool HasChatTemplate => Configuration.ChatTemplates.ContainsKey("default");
+
     /// <summary>What a row that is trained on begins with: what the files say that is added before a text, else <see cref="BeginToken"/> if
     /// there is one and no file says to leave it out.</summary>
     internal IReadOnlyList<int> Opening => postProcessor.Before.Length > 0 || BeginToken is null || Configuration.AddBegin is false ? postProcessor.Before : [BeginToken.Value];

@@ -62,6 +62,9 @@ public sealed class ExampleBatches
     /// <summary>Batches that show every row about once.</summary>
     public long BatchesPerEpoch => ((long)RowsPerEpoch + batchSize - 1) / batchSize;
 
+    /// <summary>The most tokens that a row can have: of the longest example, where they were measured.</summary>
+    public int LongestRow => lengths is null || packing is not null ? maximumTokens : lengths.Max();
+
     /// <summary>Training batch number <paramref name="step"/>, from 0, without end: each epoch has every row once, in an order of its own.
     /// Ids [batch, tokens] int64, and labels of the same shape, −100 where nothing is asked.</summary>
     public Batch At(long step)

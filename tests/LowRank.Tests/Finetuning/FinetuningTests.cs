@@ -1,0 +1,129 @@
+using LowRank.Tests.Data;
+using LowRank.Tests.Models;
+
+namespace LowRank.Tests.Finetuning;
+
+public sealed class FinetuningTests : IDisposable
+{
+    private readonly TemporaryFolder folder = new();
+    private readonly FinetuneSettings settings;
+
+    public FinetuningTests()
+    {
+        var data = folder.File("data.jsonl");
+        File.WriteAllLines(data, Enumerable.Range(0, 60).Select(i => $$"""{"prompt": "{{i}} and one is", "completion": " {{i + 1}}"}"""));
+        using var model = new CausalLm(CausalLmTests.Small with { VocabularySize = 257, EndToken = 0 }, seed: 2);
+        model.Tokenizer = Tokenizer.Train([], 257);
+        model.Save(folder.File("model"));
+        settings = new()
+        {
+            Model = folder.File("model"), Data = data, Output = folder.File("out"), Method = "lora", Rank = 2, Steps = 6, Batch = 4, Length = 24, TestShare = 0.2, LearningRate = 1e-2,
+            EvaluateEvery = 3, CheckpointEvery = 2,
+        };
+    }
+
+    public void Dispose() => folder.Dispose();
+
+    public static TheoryData<string> Methods => new(FinetuneMethod.All.Select(method => method.Name).Concat(["qlora", "QDoRA", "q-vera", "qdylora"]));
+
+    [Theory, MemberData(nameof(Methods))]
+    public void Every_method_trains_and_what_it_saves_is_read_back(string name)
+    {
+        var method = FinetuneMethod.Named(name);
+        // Groups of 32 do not fit a width of 16, and a merge every quarter needs steps.
+        if (method.Storage is GroupInt4) return;
+        var run = new LowRank.Finetuning(settings with { Method = name, Rank = method.Rank == 0 ? null : 2, Steps = 8 }).Run();
+        Assert.Equal(8, run.Steps.Count);
+        Assert.True(File.Exists(Path.Combine(settings.Output, LowRank.Finetuning.SettingsFile)));
+        Assert.Equal(9, File.ReadAllLines(Path.Combine(settings.Output, "metrics.csv")).Length);
+        using var model = CausalLm.Load(method.ChangesWeights ? settings.Output : settings.Model, quantize: method.Storage);
+        if (!method.ChangesWeights) model.LoadAdapter(settings.Output);
+        var held = Examples.Load(settings.Data).Split(settings.TestShare, settings.Seed).Test;
+        var loss = Evaluation.Loss(model, new ExampleBatches(model.Tokenizer!, held, settings.Batch, settings.Length).InOrder());
+        Assert.Equal(run.Evaluations.Last().Loss, loss, 1e-3);
+    }
+
+    [Fact]
+    public void Stopped_and_called_again_it_ends_as_if_it_had_never_stopped()
+    {
+        var method = settings with { Method = "dora", Dropout = 0.1, Rows = Rows.Packed, Adam8Bit = true };
+        new LowRank.Finetuning(method with { Output = folder.File("straight") }).Run();
+        using var source = new CancellationTokenSource();
+        var log = new Stopper(source, "step 3/6");
+        var first = new LowRank.Finetuning(method).Run(log, source.Token);
+        Assert.True(first.Cancelled);
+        Assert.False(File.Exists(Path.Combine(settings.Output, "adapter_model.safetensors")));
+        var second = new LowRank.Finetuning(method).Run();
+        Assert.InRange(second.ResumedAfter, 1, 5);
+        Assert.Equal(File.ReadAllBytes(folder.File("straight/adapter_model.safetensors")), File.ReadAllBytes(Path.Combine(settings.Output, "adapter_model.safetensors")));
+
+        var other = Assert.Throws<InvalidOperationException>(() => new LowRank.Finetuning(method with { LearningRate = 2e-2 }).Run());
+        Assert.Contains("LearningRate", other.Message);
+    }
+
+    /// <summary>Cancels when a text goes by.</summary>
+    private sealed class Stopper(CancellationTokenSource source, string at) : StringWriter
+    {
+        public override void WriteLine(string? value)
+        {
+            if (value?.Contains(at) == true) source.Cancel();
+        }
+
+        public override void Write(string? value) => WriteLine(value);
+    }
+
+    [Fact]
+    public void Settings_read_back_as_they_were_written_and_unknown_ones_are_named()
+    {
+        var some = settings with { Schedule = LearningRateSchedule.Linear, Rows = Rows.ByLength, Alpha = 3.5, Quantize = "nf4", PagedAboveMiB = 8 };
+        Assert.Equal(some, FinetuneSettings.FromJson(some.ToJson(), "here"));
+        Assert.Contains("\"byLength\"", some.ToJson());
+        Assert.Equal("a.json: no setting \"rnak\"; nearest: rank, chat, rows",
+            Assert.Throws<InvalidDataException>(() => FinetuneSettings.FromJson("""{"rnak": 4}""", "a.json")).Message);
+        Assert.StartsWith("a.json: ", Assert.Throws<InvalidDataException>(() => FinetuneSettings.FromJson("""{"rank": "four"}""", "a.json")).Message);
+        Assert.StartsWith("a.json: ", Assert.Throws<InvalidDataException>(() => FinetuneSettings.FromJson("""{"rank": 4""", "a.json")).Message);
+    }
+
+    [Theory]
+    [InlineData("method", "no method \"qdoro\"; nearest: qdora, dora, qadora")]
+    [InlineData("rank of ia3", "ia3 has no rank")]
+    [InlineData("alpha of vera", "vera has no α")]
+    [InlineData("quantize", "quantize is \"nf5\"; it can be nf4")]
+    [InlineData("codes and full", "full changes the weights themselves")]
+    [InlineData("qfull", "full changes the weights themselves")]
+    [InlineData("length", "length is 4096, and the model has 32 positions")]
+    [InlineData("data", "data is not given")]
+    [InlineData("prompt alone", "prompt needs an answer")]
+    [InlineData("share", "too few to hold")]
+    [InlineData("targets", "q_porj")]
+    [InlineData("chat", "chat template")]
+    public void What_makes_no_sense_is_refused_before_anything_is_loaded(string what, string message)
+    {
+        var wrong = what switch
+        {
+            "method" => settings with { Method = "qdoro" },
+            "rank of ia3" => settings with { Method = "ia3" },
+            "alpha of vera" => settings with { Method = "vera", Alpha = 2 },
+            "quantize" => settings with { Quantize = "nf5" },
+            "codes and full" => settings with { Method = "full", Rank = null, Quantize = "nf4" },
+            "qfull" => settings with { Method = "qfull" },
+            "length" => settings with { Length = 4096 },
+            "data" => settings with { Data = "" },
+            "prompt alone" => settings with { Prompt = "{prompt}" },
+            "share" => settings with { TestShare = 0.999 },
+            "targets" => settings with { Targets = "q_porj" },
+            _ => settings with { Chat = true },
+        };
+        Assert.Contains(message, Assert.ThrowsAny<Exception>(() => new LowRank.Finetuning(wrong)).Message);
+        Assert.False(Directory.Exists(settings.Output));
+    }
+
+    [Fact]
+    public void A_model_that_does_not_fit_is_refused_with_advice()
+    {
+        var plan = new LowRank.Finetuning(settings);
+        var error = Assert.Throws<InsufficientMemoryException>(() => plan.Ledger.Require(plan.Ledger.Peak / 2));
+        Assert.Contains("fits with batches of", error.Message);
+        Assert.Contains("peak", plan.ToString());
+    }
+}
