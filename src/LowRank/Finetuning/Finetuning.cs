@@ -144,7 +144,7 @@ public sealed class Finetuning
     {
         foreach (var example in test.Where(example => example.Prompt.Length > 0).Take(3))
         {
-            var ids = tokenizer.Encode(example.Prompt, addSpecialTokens: true);
+            int[] ids = [.. tokenizer.Opening, .. tokenizer.Encode(example.Prompt)];
             var room = (int)Math.Min(48, config.MaxPositions - ids.Length);
             if (room < 1) continue;
             var said = tokenizer.Decode(model.Generate(ids, GenerationOptions.Greedy with { MaxNewTokens = room }), skipSpecialTokens: true);

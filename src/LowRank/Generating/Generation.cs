@@ -76,8 +76,8 @@ public static class Generation
 
     private static IReadOnlyList<int> Encoded(CausalLm model, string prompt)
     {
-        int[] begin = model.Config.BeginToken is { } token ? [token] : [];
-        return [.. begin, .. TokenizerOf(model).Encode(prompt)];
+        var tokenizer = TokenizerOf(model);
+        return [.. tokenizer.Opening, .. tokenizer.Encode(prompt)];             // as examples begin in training
     }
 
     /// <summary>Checks everything now, then draws when asked: the next token of each row, null for rows that have ended.</summary>

@@ -20,7 +20,7 @@ public sealed record GenerationOptions
     /// section 4.1); 1 leaves them, 1.2 is usual.</summary>
     public double RepetitionPenalty { get; init; } = 1;
 
-    /// <summary>Tokens that end the text, beside those of the model's configuration.</summary>
+    /// <summary>Tokens that end the text, beside those of the model's configuration and its tokenizer's.</summary>
     public IReadOnlyList<int> StopTokens { get; init; } = [];
 
     /// <summary>The same seed draws the same text. In a batch, row r draws as alone with <c>Seed + r</c>.</summary>

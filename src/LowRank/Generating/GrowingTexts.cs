@@ -44,7 +44,7 @@ internal sealed class GrowingTexts : IDisposable
             texts[row].Add(token);
             if (ended[row]) continue;
             drawn[row] = (int)token;
-            ended[row] = model.Config.Ends(token) || options.StopTokens.Contains((int)token);
+            ended[row] = model.Config.Ends(token) || token == model.Tokenizer?.EndToken || options.StopTokens.Contains((int)token);
         }
         return drawn;
     }
