@@ -28,4 +28,5 @@ var root = new RootCommand("A workbook that teaches low-rank adaptation by doing
     ExportCommand.Create(),
     KernelCommand.Create(),
 };
-return await root.Parse(args).InvokeAsync();
+// An interrupted training run ends its step and writes a checkpoint first, which may take longer than the usual two seconds.
+return await root.Parse(args).InvokeAsync(new() { ProcessTerminationTimeout = TimeSpan.FromMinutes(10) });

@@ -89,10 +89,11 @@ public sealed class Finetuning
     /// <summary>Trains and saves; goes on from the newest checkpoint in the output folder. Cancelling leaves a checkpoint.</summary>
     /// <param name="log">Where progress goes; null: nowhere.</param>
     /// <param name="cancel">Stops after a step.</param>
+    /// <param name="anew">Begin at the first step whatever the folder holds.</param>
     /// <returns>The run; what it learned is in the output folder unless it was cancelled.</returns>
     /// <exception cref="TrainingDivergedException">The loss is no longer finite.</exception>
     /// <exception cref="InvalidOperationException">The folder's checkpoints are of another run; says what differs.</exception>
-    public TrainingRun Run(TextWriter? log = null, CancellationToken cancel = default)
+    public TrainingRun Run(TextWriter? log = null, CancellationToken cancel = default, bool anew = false)
     {
         Directory.CreateDirectory(Settings.Output);
         manual_seed(Settings.Seed);
@@ -108,7 +109,7 @@ public sealed class Finetuning
             WeightDecay = Settings.WeightDecay, MaxGradientNorm = Settings.MaxGradientNorm, Accumulation = Settings.Accumulation, Optimizer = optimizer,
             GradientCheckpointing = Settings.GradientCheckpointing, Policies = Method.PoliciesOf(Steps), Seed = Settings.Seed, Log = log, Cancellation = cancel,
             Evaluate = evaluation is null ? null : Loss, EvaluateEvery = Settings.EvaluateEvery,
-            Checkpoints = new(Path.Combine(Settings.Output, CheckpointFolder), Settings.CheckpointEvery, Settings.Keep),
+            Checkpoints = new(Path.Combine(Settings.Output, CheckpointFolder), Settings.CheckpointEvery, Settings.Keep) { StartAnew = anew },
         };
         var run = Trainer.Fit(model, training.At, options);
         if (run.ResumedAfter > 0) log?.WriteLine($"went on after step {run.ResumedAfter:N0}");

@@ -60,21 +60,22 @@ internal static partial class FinetuneCommand
         var config = new Option<string?>("--config") { Description = "a file of settings; options win over it" };
         var print = new Option<bool>("--print-config") { Description = "print the settings as such a file, and do nothing" };
         var plan = new Option<bool>("--plan") { Description = "print what would be done and the memory it takes, and do nothing" };
+        var anew = new Option<bool>("--anew") { Description = "begin at the first step whatever the output folder holds" };
         var force = new Option<bool>("--force") { Description = "begin although the memory will not do by the count" };
-        foreach (var option in new Option[] { config, print, plan, force }) command.Options.Add(option);
+        foreach (var option in new Option[] { config, print, plan, anew, force }) command.Options.Add(option);
         var options = Settings.Select(setting => (Name: setting.Key, Option: OptionOf(setting.Key, setting.Value))).ToList();
         foreach (var (_, option) in options) command.Options.Add(option);
         command.SetAction((parsed, cancel) => Task.Run(() =>
         {
             var given = options.Where(one => parsed.GetResult(one.Option) is { Implicit: false })
                 .Select(one => (one.Name, Value: one.Option is Option<bool> flag ? parsed.GetValue(flag).ToString() : parsed.GetValue((Option<string?>)one.Option)!)).ToList();
-            return Run(parsed.GetValue(config), given, parsed.GetValue(print), parsed.GetValue(plan), parsed.GetValue(force), AnsiConsole.Console.Profile.Out.Writer, cancel);
+            return Run(parsed.GetValue(config), given, parsed.GetValue(print), parsed.GetValue(plan), parsed.GetValue(force), AnsiConsole.Console.Profile.Out.Writer, cancel, parsed.GetValue(anew));
         }, CancellationToken.None));
         return command;
     }
 
     /// <summary>0 when it was done, 1 when it was stopped or failed, 2 when the settings do not do; each with one sentence.</summary>
-    internal static int Run(string? file, IReadOnlyList<(string Name, string Value)> given, bool print, bool plan, bool force, TextWriter log, CancellationToken cancel)
+    internal static int Run(string? file, IReadOnlyList<(string Name, string Value)> given, bool print, bool plan, bool force, TextWriter log, CancellationToken cancel, bool anew = false)
     {
         Finetuning finetuning;
         try
@@ -98,13 +99,13 @@ internal static partial class FinetuneCommand
         }
         try
         {
-            var run = finetuning.Run(log, cancel);
+            var run = finetuning.Run(log, cancel, anew);
             log.WriteLine(run.Cancelled ? $"stopped after step {run.Steps.Count:N0} of {finetuning.Steps:N0}; the same command goes on from there" : $"saved in {finetuning.Settings.Output}");
             return run.Cancelled ? 1 : 0;
         }
         catch (Exception error) when (IsOfInput(error) || error is TrainingDivergedException)
         {
-            log.WriteLine(error.Message);
+            log.WriteLine(error.Message.Replace("Checkpoints { StartAnew = true }", "--anew", StringComparison.Ordinal));
             return 1;
         }
     }

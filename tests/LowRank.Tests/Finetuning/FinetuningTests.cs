@@ -59,6 +59,7 @@ public sealed class FinetuningTests : IDisposable
 
         var other = Assert.Throws<InvalidOperationException>(() => new LowRank.Finetuning(method with { LearningRate = 2e-2 }).Run());
         Assert.Contains("LearningRate", other.Message);
+        Assert.Equal(0, new LowRank.Finetuning(method with { LearningRate = 2e-2 }).Run(anew: true).ResumedAfter);
     }
 
     /// <summary>Cancels when a text goes by.</summary>
