@@ -77,11 +77,12 @@ public static class PeftFiles
     /// <remarks>A classifier's head in the file takes the place of the model's.</remarks>
     /// <exception cref="InvalidDataException">Tensors are missing, unexpected or of another shape. The model is not
     /// changed.</exception>
+    /// <exception cref="ArgumentException">The file's targets are no layers of the model, or the name is taken. The model is not changed.</exception>
     public static void LoadAdapter(this nn.Module model, string folder, string name = Adapter.DefaultName, bool trainable = false)
     {
         var fields = PeftFields.Read(Path.Combine(folder, PeftConfig.FileName));
         var config = PeftConfig.Read(fields);
-        var targets = model.TargetsOf(config, name);
+        var targets = TargetsIn(model, config, name, Path.Combine(folder, PeftConfig.FileName));
         EmbeddingLora.Check(fields, config, [.. targets.Select(t => t.Layer)]);
         var head = PeftConfig.SavesHead(fields) ? HeadOf(model, fields) : null;
         using var file = SafeTensorsFile.Open(Path.Combine(folder, FileName));
@@ -103,6 +104,13 @@ public static class PeftFiles
                 parameter.copy_(isTurned ? tensor.t() : tensor);
             }
         head?.Weight.Assign(tensors[HeadName]);
+    }
+
+    /// <summary>The layers that the file's targets choose; an error about them names the file.</summary>
+    private static IReadOnlyList<(string Path, AdaptedLinear Layer)> TargetsIn(nn.Module model, AdapterConfig config, string name, string path)
+    {
+        try { return model.TargetsOf(config, name); }
+        catch (ArgumentException error) when (!model.AdapterNames().Contains(name)) { throw new ArgumentException($"{path}: {error.Message}", error); }
     }
 
     private static AdaptedLinear HeadOf(nn.Module model, PeftFields fields) => (model as SequenceClassifier)?.Head
