@@ -13,13 +13,28 @@ internal static class ModelFolder
     /// seed and a load begin as they did when loading meant to make a model first, and lessons quote such runs. A large one does not wait for it.</summary>
     private const long DrawsUntil = 1 << 25;
 
-    /// <summary>A folder's config.json.</summary>
+    /// <summary>What a folder says of generating; chat models end a turn with tokens that config.json does not have.</summary>
+    private const string GenerationFile = "generation_config.json";
+
+    /// <summary>A folder's config.json, with the tokens that end a text by its generation_config.json.</summary>
     public static ModelConfig ConfigOf(string folder)
     {
         var path = Path.Combine(folder, ConfigFile.Name);
-        if (File.Exists(path)) return ConfigFile.Read(path);
+        if (File.Exists(path)) return WithEnds(ConfigFile.Read(path), Path.Combine(folder, GenerationFile));
         throw new FileNotFoundException($"{path} does not exist; a model folder holds {ConfigFile.Name}, {ModelTensors.FileName} and {TokenizerFile}" +
             (File.Exists(Path.Combine(folder, PeftConfig.FileName)) ? $". This one holds an adapter: load its base model, then LoadAdapter(\"{folder}\")" : ""), path);
+    }
+
+    private static ModelConfig WithEnds(ModelConfig config, string path)
+    {
+        if (!File.Exists(path)) return config;
+        var fields = ConfigFields.Open(path);
+        int[] named = fields.Token("eos_token_id", null) is { } first ? [first, .. fields.FurtherTokens("eos_token_id")] : [];
+        foreach (var id in named)
+            if (id < 0 || id >= config.VocabularySize) throw fields.Bad($"eos_token_id has {id}, and the vocabulary {config.VocabularySize} tokens");
+        int[] known = config.EndToken is { } end ? [end, .. config.FurtherEndTokens] : [];
+        int[] ends = [.. known.Concat(named).Distinct()];
+        return ends.Length == 0 ? config : config with { EndToken = ends[0], FurtherEndTokens = ends[1..] };
     }
 
     /// <summary>A model's shape; null for a module that is none.</summary>

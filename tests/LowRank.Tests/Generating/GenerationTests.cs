@@ -52,6 +52,24 @@ public class GenerationTests
     }
 
     [Fact]
+    public void A_folders_generation_config_ends_texts_too()
+    {
+        using var folder = new TemporaryFolder();
+        using (var model = Model()) model.Save(folder.Path);
+        var path = folder.File("generation_config.json", """{"eos_token_id": [7, 9], "temperature": 0.6}""");
+        using (var loaded = CausalLm.Load(folder.Path))
+        {
+            Assert.Equal(7, loaded.Config.EndToken);
+            Assert.Equal([9], loaded.Config.FurtherEndTokens);
+        }
+        File.WriteAllText(path, """{"eos_token_id": 99}""");
+        var error = Assert.Throws<InvalidDataException>(() => CausalLm.Load(folder.Path));
+        Assert.Equal($"{path}: eos_token_id has 99, and the vocabulary 23 tokens", error.Message);
+        File.WriteAllText(path, "{");
+        Assert.Contains("generation_config.json", Assert.Throws<InvalidDataException>(() => CausalLm.Load(folder.Path)).Message);
+    }
+
+    [Fact]
     public void A_stream_gives_whole_characters_and_the_same_text()
     {
         using var model = new CausalLm(CausalLmTests.Small with { VocabularySize = 257, EndToken = 0 }, seed: 2);
