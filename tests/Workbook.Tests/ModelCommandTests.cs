@@ -49,6 +49,10 @@ public sealed class ModelCommandTests : IDisposable
         Assert.Equal(2, FinetuneCommand.Run(null, [], false, false, false, _log, CancellationToken.None));
         Assert.Equal(2, FinetuneCommand.Run(In("none.json"), [], false, false, false, _log, CancellationToken.None));
         Assert.Contains("none.json", _log.ToString());
+        File.WriteAllText(In("odd.csv"), "a,b\n1,2\n");
+        Assert.Equal(2, FinetuneCommand.Run(null, [("model", Tiny), ("data", In("odd.csv")), ("output", In("out"))], false, false, false, _log, CancellationToken.None));
+        Assert.Contains("odd.csv, line 1: the columns a, b are of no known form", _log.ToString());
+        Assert.Contains("say how with --prompt and --answer", _log.ToString());
         Assert.Equal(2, Finetune(("method", "lroa")));
         Assert.Contains("lora", _log.ToString());
         Assert.Contains("no method \"lroa\"; nearest: ", _log.ToString());

@@ -72,8 +72,8 @@ public sealed record FinetuneSettings
     /// <summary>Batches whose gradients make one step.</summary>
     public int Accumulation { get; init; } = 1;
 
-    /// <summary>The most tokens in a row; a longer example is cut.</summary>
-    public int Length { get; init; } = 512;
+    /// <summary>The most tokens in a row; a longer example is cut. 512, or the model's positions where it has fewer, if not given.</summary>
+    public int? Length { get; init; }
 
     /// <summary>How examples lie in rows: "single", "byLength" or "packed".</summary>
     public Rows Rows { get; init; } = Rows.ByLength;

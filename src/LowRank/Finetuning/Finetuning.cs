@@ -14,6 +14,7 @@ public sealed class Finetuning
     public const string SettingsFile = "finetune.json";
 
     private const string CheckpointFolder = "checkpoints", MetricsFile = "metrics.csv";
+    private const int UsualLength = 512;
 
     private readonly ModelConfig config;
     private readonly AdapterConfig? adapter;
@@ -24,6 +25,7 @@ public sealed class Finetuning
     private readonly ExampleBatches training;
     private readonly IReadOnlyList<Example> test;
     private readonly Tokenizer tokenizer;
+    private readonly int length;
 
     /// <summary>Plans a run.</summary>
     /// <param name="settings">What is wanted.</param>
@@ -36,12 +38,13 @@ public sealed class Finetuning
         foreach (var (name, value) in new[] { ("model", settings.Model), ("data", settings.Data), ("output", settings.Output) })
             if (value.Length == 0) throw new ArgumentException($"{name} is not given");
         Method = FinetuneMethod.Named(settings.Method);
-        (config, device, type) = (ModelConfig.Load(settings.Model), DeviceOf(settings.Device), TypeOf(settings.Type));
+        (config, device, type) = (ModelFolder.ConfigOf(settings.Model), DeviceOf(settings.Device), TypeOf(settings.Type));
         storage = StorageOf(settings.Quantize, Method);
         adapter = Method.AdapterOf(settings.Rank, settings.Alpha, settings.Dropout);
         if (adapter is VeraConfig vera) adapter = vera with { Seed = settings.Seed };
         if (storage is not null && Method.ChangesWeights) throw new ArgumentException($"{Method.Name} changes the weights themselves, and codes are frozen: leave quantize out");
-        if (settings.Length > config.MaxPositions) throw new ArgumentException($"length is {settings.Length}, and the model has {config.MaxPositions} positions");
+        length = settings.Length ?? (int)Math.Min(UsualLength, config.MaxPositions);
+        if (length > config.MaxPositions) throw new ArgumentException($"length is {length}, and the model has {config.MaxPositions} positions");
         if (settings.Warmup is not (>= 0 and < 1)) throw new ArgumentException($"warmup is {settings.Warmup}; it is a share of the steps, from 0 to below 1");
         if (!(settings.Epochs > 0)) throw new ArgumentException($"epochs is {settings.Epochs}; it must be above 0");
         optimizer = settings.Adam8Bit ? new AdamW8Bit { PagedAbove = settings.PagedAboveMiB << 20 } : new FullAdamW { PagedAbove = settings.PagedAboveMiB << 20 };
@@ -158,7 +161,7 @@ public sealed class Finetuning
     private static string Said(string when, double loss) => string.Create(CultureInfo.InvariantCulture, $"{when}: {loss:0.000} nats a token on the test examples, perplexity {Math.Exp(loss):0.00}");
 
     private ExampleBatches Batches(IReadOnlyList<Example> examples, Rows rows) =>
-        new(tokenizer, examples, Settings.Batch, Settings.Length, rows, Settings.Seed, Settings.LearnPrompts, device);
+        new(tokenizer, examples, Settings.Batch, length, rows, Settings.Seed, Settings.LearnPrompts, device);
 
     private static (IReadOnlyList<Example> Train, IReadOnlyList<Example> Test) Parts(FinetuneSettings settings)
     {

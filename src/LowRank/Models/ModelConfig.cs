@@ -67,7 +67,7 @@ public abstract record ModelConfig
     /// <summary>The shape that a model's folder has in its config.json.</summary>
     /// <param name="path">The folder, or the file.</param>
     /// <exception cref="InvalidDataException">Not JSON, of a family that is not supported, or a field missing or wrong; names file and field.</exception>
-    public static ModelConfig Load(string path) => ConfigFile.Read(Directory.Exists(path) ? Path.Combine(path, ConfigFile.Name) : path);
+    public static ModelConfig Load(string path) => File.Exists(path) ? ConfigFile.Read(path) : ModelFolder.ConfigOf(path);
 
     /// <summary>Weights of the whole model (a tied head counts once).</summary>
     public long ParameterCount => Parameters().Sum(p => p.Shape.Aggregate(1L, (product, n) => product * n));

@@ -35,7 +35,7 @@ internal static partial class FinetuneCommand
         ["steps"] = "optimizer steps in place of epochs",
         ["batch"] = "rows in a batch",
         ["accumulation"] = "batches whose gradients make one step",
-        ["length"] = "the most tokens in a row",
+        ["length"] = "the most tokens in a row; 512, or the model's positions, unless said",
         ["rows"] = "single, byLength or packed",
         ["learnPrompts"] = "learn the prompts too",
         ["learningRate"] = "the highest; the method's own unless said",
@@ -94,7 +94,7 @@ internal static partial class FinetuneCommand
         }
         catch (Exception error) when (IsOfInput(error))
         {
-            log.WriteLine(error.Message);
+            log.WriteLine(Words(error));
             return 2;
         }
         try
@@ -105,10 +105,19 @@ internal static partial class FinetuneCommand
         }
         catch (Exception error) when (IsOfInput(error) || error is TrainingDivergedException)
         {
-            log.WriteLine(error.Message.Replace("Checkpoints { StartAnew = true }", "--anew", StringComparison.Ordinal));
+            log.WriteLine(Words(error));
             return 1;
         }
     }
+
+    /// <summary>The message, with what a program would do in the words of this command.</summary>
+    private static string Words(Exception error) => error.Message
+        .Replace("Checkpoints { StartAnew = true }", "--anew", StringComparison.Ordinal)
+        .Replace("give an ExampleForm", "say how with --prompt and --answer", StringComparison.Ordinal)
+        .Replace("GradientCheckpointing = true", "--gradient-checkpointing", StringComparison.Ordinal)
+        .Replace("Optimizer = new AdamW8Bit()", "--adam-8-bit", StringComparison.Ordinal)
+        .Replace("model.Quantize(Nf4.WithDoubleQuantization)", "--quantize nf4", StringComparison.Ordinal)
+        .Replace("weights in bfloat16", "--type bfloat16", StringComparison.Ordinal);
 
     private static bool IsOfInput(Exception error) =>
         error is IOException or InvalidDataException or UnauthorizedAccessException or ArgumentException or InvalidOperationException or NotSupportedException or InsufficientMemoryException;

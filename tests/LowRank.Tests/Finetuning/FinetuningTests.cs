@@ -39,7 +39,7 @@ public sealed class FinetuningTests : IDisposable
         using var model = CausalLm.Load(method.ChangesWeights ? settings.Output : settings.Model, quantize: method.Storage);
         if (!method.ChangesWeights) model.LoadAdapter(settings.Output);
         var held = Examples.Load(settings.Data).Split(settings.TestShare, settings.Seed).Test;
-        var loss = Evaluation.Loss(model, new ExampleBatches(model.Tokenizer!, held, settings.Batch, settings.Length).InOrder());
+        var loss = Evaluation.Loss(model, new ExampleBatches(model.Tokenizer!, held, settings.Batch, settings.Length!.Value).InOrder());
         Assert.Equal(run.Evaluations.Last().Loss, loss, 1e-3);
     }
 
@@ -117,6 +117,15 @@ public sealed class FinetuningTests : IDisposable
         };
         Assert.Contains(message, Assert.ThrowsAny<Exception>(() => new LowRank.Finetuning(wrong)).Message);
         Assert.False(Directory.Exists(settings.Output));
+    }
+
+    [Fact]
+    public void Rows_are_as_long_as_the_model_reads_unless_said()
+    {
+        Assert.Equal(6, new LowRank.Finetuning(settings with { Length = null }).Run().Steps.Count);
+        var missing = Assert.Throws<FileNotFoundException>(() => new LowRank.Finetuning(settings with { Model = folder.File("nobody") }));
+        Assert.Contains("nobody", missing.Message);
+        Assert.Contains("a model folder holds config.json", missing.Message);
     }
 
     [Fact]
