@@ -60,7 +60,7 @@ internal sealed class DecoderTrace
             hidden = recomputes && (hidden.RequiresGrad || full || layer.Any(plan => plan.Adapter is not null)) ? Again(hidden, layer) : Layer(hidden, layer);
         hidden = Norm(hidden, places);
         var kept = trace.Kept;
-        if (model.TiedEmbeddings)
+        if (model.TiedEmbeddings || plans[^1] is { Adapter: null, IsDense: true })
         {
             var chunk = NextTokenLoss.TraceHidden(trace, hidden, places, model.VocabularySize, full);
             // Backward scales the gradients that forward kept into new ones.

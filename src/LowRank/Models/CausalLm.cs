@@ -92,7 +92,8 @@ public sealed partial class CausalLm : nn.Module<Tensor, Tensor>
         var following = full_like(labels, NextTokenLoss.Ignored);
         following.narrow(1, 0, labels.shape[1] - 1).copy_(labels.narrow(1, 1, labels.shape[1] - 1));
         var targets = following.flatten();                        // the label after each place; none after the last
-        var loss = lm_head is null && Body.Embedding is { HasActiveAdapters: false, Weight.Parameter: { } weight }
+        // A dense head without adapters is part of the loss: tokens × vocabulary is never held whole, which for a large vocabulary is most of a step.
+        var loss = (lm_head ?? Body.Embedding) is { HasActiveAdapters: false, Weight.Parameter: { } weight }
             ? NextTokenLoss.OfHidden(hidden.flatten(0, 1), weight, targets)
             : NextTokenLoss.OfLogits(Head(hidden).flatten(0, 1), targets);
         return loss.MoveToOuterDisposeScope();
