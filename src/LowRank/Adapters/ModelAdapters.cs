@@ -8,8 +8,8 @@ namespace LowRank;
 /// <summary>Adapters of a model that is built from <see cref="AdaptedLinear"/>.</summary>
 public static class ModelAdapters
 {
-    /// <summary>Puts an adapter on the model's target layers, freezes everything else (but a classifier's head) and makes the adapter
-    /// the active one.</summary>
+    /// <summary>Puts an adapter on the model's target layers, freezes everything else (but the modules that train whole beside it, a
+    /// classifier's head among them) and makes the adapter the active one.</summary>
     /// <param name="model">A model of <see cref="AdaptedLinear"/> layers.</param>
     /// <param name="config">The method, as <c>Adapter.Lora(rank: 8)</c>.</param>
     /// <param name="targets">Which layers; the configuration's <see cref="AdapterConfig.Targets"/> if not given.</param>
@@ -20,7 +20,7 @@ public static class ModelAdapters
     public static TrainableParameters Adapt(
         this nn.Module model, AdapterConfig config, TargetPattern? targets = null, string name = Adapter.DefaultName)
     {
-        var chosen = config with { Targets = targets ?? config.Targets };
+        var chosen = (config with { Targets = targets ?? config.Targets }).WithHeadOf(model);
         chosen.CheckStart(model.TargetsOf(chosen, name));
         model.AddAdapter(chosen, name, trainable: true);
         return TrainableParameters.Of(model);
@@ -52,7 +52,9 @@ public static class ModelAdapters
         var layers = model.LinearLayers()
             .Select(l => (l.Layer, Names: wanted.Where(n => l.Layer.Find(n) is not null).ToArray())).ToList();
         foreach (var (layer, active) in layers) layer.CheckActive(active);
+        WholeModules.Of(model).RequireApart(wanted, "activate one of them");
         foreach (var (layer, active) in layers) layer.SetActive(active);
+        WholeModules.Of(model).SetActive(wanted);
     }
 
     /// <summary>Switches all adapters (and baselines) off: the model is the base model. Dispose what comes back, or call
@@ -62,6 +64,7 @@ public static class ModelAdapters
         var layers = model.LinearLayers();
         foreach (var (_, layer) in layers) layer.RefuseWhileMerged("switch the adapters off");
         foreach (var (_, layer) in layers) layer.EnableAdapters(false);
+        WholeModules.Of(model).Enable(false);
         (model as CausalLm)?.EnableBaselines(false);
         return new Switch(model);
     }
@@ -70,6 +73,7 @@ public static class ModelAdapters
     public static void EnableAdapters(this nn.Module model)
     {
         foreach (var (_, layer) in model.LinearLayers()) layer.EnableAdapters();
+        WholeModules.Of(model).Enable(true);
         (model as CausalLm)?.EnableBaselines(true);
     }
 
@@ -79,6 +83,7 @@ public static class ModelAdapters
         var layers = model.RequiredLayersOf(name);
         foreach (var (_, layer, _) in layers) layer.RefuseWhileMerged($"remove the adapter \"{name}\"");
         foreach (var (_, layer, _) in layers) layer.RemoveAdapter(name);
+        WholeModules.Of(model).Remove(name);
     }
 
     /// <summary>Puts the active adapters into the weights, so that forward costs nothing more. See
@@ -98,6 +103,7 @@ public static class ModelAdapters
             catch (InvalidOperationException e) { throw new InvalidOperationException($"{path}: {e.Message}", e); }
         }
         foreach (var (_, layer) in layers) layer.Merge(keepOriginal);
+        if (!keepOriginal) WholeModules.Of(model).Absorb();
     }
 
     /// <summary>Restores the weights that <see cref="Merge"/> replaced, bit for bit.</summary>
@@ -126,8 +132,7 @@ public static class ModelAdapters
         if (chosen.Count == 0)
             throw new ArgumentException(
                 $"no module is left of \"{config.Targets}\" after the exclusions and the choice of layers");
-        if (model is SequenceClassifier classifier && chosen.Exists(t => t.Layer == classifier.Head))
-            throw new ArgumentException($"{SequenceClassifier.HeadName} trains whole beside every adapter; leave it out of the targets");
+        WholeModules.Chosen(model, config, chosen);
         foreach (var (path, layer) in layers)
         {
             layer.RefuseWhileMerged($"add the adapter \"{name}\"");
@@ -139,8 +144,10 @@ public static class ModelAdapters
 
     internal static void AddAdapter(this nn.Module model, AdapterConfig config, string name, bool trainable)
     {
+        if (trainable) config = config.WithHeadOf(model);
         var targets = model.TargetsOf(config, name);
         AdaptedLinear.CheckName(name);
+        var whole = WholeModules.Chosen(model, config, targets);
         var updates = config.CreateUpdates(targets);
         foreach (var ((_, layer), update) in targets.Zip(updates))
         {
@@ -148,7 +155,7 @@ public static class ModelAdapters
             EmbeddingLora.Start(config, layer, update);
         }
         foreach (var (_, parameter) in model.BaseParameters().ToList()) parameter.requires_grad = false;
-        if (model is SequenceClassifier classifier) classifier.TrainHead(trainable);
+        WholeModules.Of(model).Add(name, whole, trainable);
         foreach (var ((_, layer), update) in targets.Zip(updates))
         {
             if (update.TakeCodes() is { } codes) layer.Take(codes);

@@ -15,8 +15,8 @@ public static class RowAdapters
     /// <param name="names">One a row, as <c>"a", "b", null, "a"</c>.</param>
     /// <exception cref="ArgumentException">No such adapter, or no name at all; nothing is changed. A batch with another number of rows
     /// is refused by forward.</exception>
-    /// <exception cref="InvalidOperationException">An adapter is merged, the adapters are switched off, or rows have adapters
-    /// already; nothing is changed.</exception>
+    /// <exception cref="InvalidOperationException">An adapter is merged or has whole modules, the adapters are switched off, or rows have
+    /// adapters already; nothing is changed.</exception>
     public static IDisposable UseAdapters(this nn.Module model, params ReadOnlySpan<string?> names)
     {
         if (names.Length == 0) throw new ArgumentException("no row was given an adapter; name one for each row of the batch, or null for none");
@@ -31,15 +31,20 @@ public static class RowAdapters
                 throw new InvalidOperationException("the adapters are switched off; dispose what DisableAdapters gave, or call EnableAdapters, first");
         }
 
+        var whole = WholeModules.Of(model);
+        foreach (var name in names)
+            if (name is not null && whole.Has(name))
+                throw new InvalidOperationException($"\"{name}\" has whole modules of its own, which a batch shares; activate it for whole batches (SetAdapter)");
+
         var rows = new BatchRows(names);
         var before = layers.SelectMany(l => l.Adapters).Select(a => (Adapter: a, a.IsActive)).ToList();
         var used = names.ToArray().ToHashSet();
         foreach (var (adapter, _) in before) adapter.IsActive = used.Contains(adapter.AdapterName);
         foreach (var layer in layers) layer.Rows = rows;
-        return new Switch(rows, layers, before);
+        return new Switch(rows, layers, before, whole.Aside());
     }
 
-    private sealed class Switch(BatchRows rows, List<AdaptedLinear> layers, List<(LinearAdapter Adapter, bool IsActive)> before) : IDisposable
+    private sealed class Switch(BatchRows rows, List<AdaptedLinear> layers, List<(LinearAdapter Adapter, bool IsActive)> before, IDisposable aside) : IDisposable
     {
         private bool over;
 
@@ -49,6 +54,7 @@ public static class RowAdapters
             over = true;
             foreach (var layer in layers) layer.Rows = null;
             foreach (var (adapter, active) in before) adapter.IsActive = active;
+            aside.Dispose();
             rows.Dispose();
         }
     }

@@ -30,6 +30,7 @@ public static class CombinedAdapters
         RequireSameLayers(names, adapters);
         foreach (var (name, layers) in names.Zip(adapters)) RequirePlain(name, layers);
         if (!how.OnDeltas) RequireLora(names, adapters, how);
+        WholeModules.Of(model).RequireApart(names, "the combination can have one");
         var rank = how.OnDeltas ? how.Rank ?? LargestRank(names, adapters) : 0;
 
         using var scope = NewDisposeScope();
@@ -45,7 +46,7 @@ public static class CombinedAdapters
             LoraFactors.RequireFinite(one.B, $"{path}: B of the combination");
             factors.Add(one);
         }
-        LoraFactors.Add(model, newName, adapters[0], factors, trainable);
+        LoraFactors.Add(model, newName, adapters[0], factors, trainable, names);
     }
 
     private static LoraFactors OfDeltas(List<Tensor> deltas, IReadOnlyList<double> weights, WeightedSum sum, long rank, string path)

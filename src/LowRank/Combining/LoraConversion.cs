@@ -50,7 +50,7 @@ public static class LoraConversion
             factors.Add(best with { Offset = offset });
             report.Add(new(path, best.Rank, RelativeError(delta, best)));
         }
-        LoraFactors.Add(model, newName, layers, factors, trainable);
+        LoraFactors.Add(model, newName, layers, factors, trainable, [name]);
         return report;
     }
 

@@ -50,10 +50,14 @@ internal sealed record LoraFactors(Tensor A, Tensor B, Tensor? Offset = null)
     /// <param name="layers">Where; the adapter's targets are those of the one that is there.</param>
     /// <param name="factors">One a layer.</param>
     /// <param name="trainable">Do the factors train?</param>
+    /// <param name="madeOf">The adapters that they were made of: modules that one of them has whole go along.</param>
     public static void Add(nn.Module model, string name, IReadOnlyList<(string Path, AdaptedLinear Layer, LinearAdapter Adapter)> layers,
-        IReadOnlyList<LoraFactors> factors, bool trainable)
+        IReadOnlyList<LoraFactors> factors, bool trainable, IReadOnlyList<string> madeOf)
     {
-        var config = Config(layers, factors);
+        var whole = WholeModules.Of(model);
+        whole.Carry(madeOf, name, trainable);
+        List<string> modules = [.. whole.ValuesOf(name).Select(v => v.Name[..v.Name.LastIndexOf('.')]).Distinct()];
+        var config = Config(layers, factors) with { ModulesToSave = modules.Count == 0 ? null : TargetPattern.Names(modules) };
         using var grad = no_grad();
         foreach (var ((_, layer, source), (a, b, offset)) in layers.Zip(factors))
         {

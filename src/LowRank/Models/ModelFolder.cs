@@ -104,6 +104,7 @@ internal static class ModelFolder
         Directory.CreateDirectory(folder);
         using var scope = NewDisposeScope();
         using var _ = no_grad();
+        using var own = WholeModules.Of(model).Aside();
         var path = Path.Combine(folder, ModelTensors.FileName);
         var dense = model.state_dict().Select(pair => DenseEntry(path, config, pair.Key, pair.Value));
         var coded = model.LinearLayers().Where(l => l.Layer.Weight is QuantizedWeight)

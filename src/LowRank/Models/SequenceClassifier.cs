@@ -8,8 +8,8 @@ namespace LowRank;
 
 /// <summary>
 /// A classifier of texts, of any family: its decoder as in <see cref="CausalLm"/>, and the head <c>score</c>, [classes, hidden] without a
-/// bias. Adapters go on its linear layers and leave the head, which trains whole beside them; there is one head, so the last adapter that
-/// brought one decides.
+/// bias. Adapters go on its linear layers and leave the head, which trains whole beside them: each adapter has a head of its own
+/// (<see cref="AdapterConfig.ModulesToSave"/>).
 /// </summary>
 public sealed class SequenceClassifier : nn.Module<Tensor, Tensor>
 {
@@ -34,6 +34,7 @@ public sealed class SequenceClassifier : nn.Module<Tensor, Tensor>
         if (source.QuantizedParameters() > 0)
             throw new ArgumentException("the language model's weights are quantized; make the classifier of the dense model, then quantize it");
         using var _ = no_grad();
+        using var own = WholeModules.Of(source).Aside();
         var weights = source.state_dict();
         foreach (var (name, parameter) in state_dict())
             if (weights.TryGetValue(name, out var weight)) parameter.copy_(weight);
@@ -157,7 +158,7 @@ public sealed class SequenceClassifier : nn.Module<Tensor, Tensor>
         return all > 0 ? (double)right / all : throw new ArgumentException("no row has a class to be right about");
     }
 
-    /// <summary>Does the head train? Putting on an adapter sets it to whether the adapter does.</summary>
+    /// <summary>Does the head train?</summary>
     internal void TrainHead(bool trains) => score.Weight.Parameter!.requires_grad = trains;
 
     /// <summary>Where each row's last token lies in the flattened states, [batch] int64; a row of padding alone counts from its

@@ -49,6 +49,7 @@ public static class ModelQuantization
         foreach (var (path, layer) in chosen)
         {
             layer.CheckQuantize(path);
+            if (WholeModules.Of(model).Covers($"{path}.weight")) throw new InvalidOperationException($"{path} trains whole beside an adapter; leave it out, or quantize before adapting");
             using var grad = no_grad();
             using var weight = layer.Weight.Dequantize();
             OriginalWeights.RequireFinite(path, weight);

@@ -137,8 +137,8 @@ public class PeftFolders : IDisposable
     {
         Assert.Contains("\"peft_type\" is \"BOFT\"; known here: LORA, ", Refusal<InvalidDataException>(json => json["peft_type"] = "BOFT"));
         Assert.Contains("\"use_qalora\" is true", Refusal<InvalidDataException>(json => json["use_qalora"] = true));
-        Assert.Contains("\"modules_to_save\"",
-            Refusal<InvalidDataException>(json => json["modules_to_save"] = new JsonArray("lm_head")));
+        Assert.Contains("\"modules_to_save\": no module matches \"lm_haed\"",
+            Refusal<InvalidDataException>(json => json["modules_to_save"] = new JsonArray("lm_haed")));
         Assert.Contains("changes the base model too",
             Refusal<InvalidDataException>(json => json["init_lora_weights"] = "pissa_niter_4"));
         Assert.Contains("\"r\" is \"four\"; expected Int64", Refusal<InvalidDataException>(json => json["r"] = "four"));

@@ -131,7 +131,7 @@ public sealed class SequenceClassifierTests : IDisposable
         var before = model.state_dict().ToDictionary(p => p.Key, p => p.Value.clone());
         Trainer.Fit(model, model.Loss, Thirds, new() { Steps = 2, Log = null });
         foreach (var (name, after) in model.state_dict()) Assert.Equal(name != "score.weight", Same(before[name], after));
-        Assert.Contains("score trains whole beside every adapter", Assert.Throws<ArgumentException>(() => model.Adapt(Adapter.Lora(), "q_proj|score", "other")).Message);
+        Assert.Contains("score trains whole beside the adapter", Assert.Throws<ArgumentException>(() => model.Adapt(Adapter.Lora(), "q_proj|score", "other")).Message);
         Assert.Equal(["default"], model.AdapterNames());
     }
 

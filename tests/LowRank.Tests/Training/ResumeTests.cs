@@ -53,6 +53,7 @@ public sealed class ResumeTests : IDisposable
         ["ReLoRA that keeps moments, DoRA"] = Adapted(Adapter.Dora(2), () => new ReLoraPolicy(every: 5, warmup: 2, forget: 0.9)),
         ["ReLoRA over NF4"] = new(model => { model.Quantize(Nf4.WithDoubleQuantization); model.Adapt(Adapter.Lora(2)); },
             options => options with { Policies = [new ReLoraPolicy(every: 5, warmup: 2)] }),
+        ["a head and norms beside LoRA"] = Adapted(Adapter.Lora(2) with { ModulesToSave = "lm_head|norm|embed_tokens" }),
         ["ReMoRA"] = Adapted(Adapter.Mora(2, MoraOperator.Strided), () => new ReLoraPolicy(every: 5, warmup: 2)),
         ["AsyLoRA with restarts"] = Adapted(Adapter.Lora(2), () => new AsyLoraPolicy(), () => new ReLoraPolicy(every: 5, warmup: 2)),
         ["storage levels"] = Levels(),

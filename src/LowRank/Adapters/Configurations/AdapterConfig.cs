@@ -17,6 +17,10 @@ public abstract record AdapterConfig
     /// <summary>Only these layers of the stack (the first number in a module's path), or null for all.</summary>
     public IReadOnlyList<int>? Layers { get; init; }
 
+    /// <summary>Modules that train whole beside the adapter, as "lm_head|embed_tokens" or "norm": each adapter has its own copy, which takes the
+    /// place of the model's while the adapter is active (PEFT's modules_to_save). Null for none.</summary>
+    public TargetPattern? ModulesToSave { get; init; }
+
     /// <summary>Share of the adapter's input that is dropped in training, at least 0 and below 1.</summary>
     public double Dropout { get; init; }
 
@@ -32,6 +36,14 @@ public abstract record AdapterConfig
 
     /// <summary>Does the layer at that path get the adapter?</summary>
     internal bool Chooses(string path) => Targets.Matches(path) && Exclude?.Matches(path) != true && InLayers(path);
+
+    /// <summary>Does the parameter of that name train whole beside the adapter?</summary>
+    internal bool SavesWhole(string parameter) => ModulesToSave is { } modules && WholeModules.Above(parameter).Any(modules.Matches);
+
+    /// <summary>The same with a classifier's head among the modules that train whole.</summary>
+    internal AdapterConfig WithHeadOf(nn.Module model) =>
+        model is not SequenceClassifier || SavesWhole($"{SequenceClassifier.HeadName}.weight") ? this
+        : this with { ModulesToSave = ModulesToSave is null ? SequenceClassifier.HeadName : $"{ModulesToSave}|{SequenceClassifier.HeadName}" };
 
     /// <summary>Is the first number in the path (a stack's index) among the chosen ones?</summary>
     private bool InLayers(string path)

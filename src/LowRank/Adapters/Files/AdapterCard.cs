@@ -45,7 +45,7 @@ public sealed record AdapterCard(string BaseModel, TrainingRun? Run = null)
         Line($"---\n\n# {OneLine(Title ?? $"An adapter for {BaseModel}")}\n");
         if (!string.IsNullOrWhiteSpace(Description)) Line($"{Description.Trim()}\n");
 
-        var trained = layers.Sum(l => l.Adapter.Tensors.Sum(t => t.Value.numel()));
+        var trained = layers.Sum(l => l.Adapter.Tensors.Sum(t => t.Value.numel())) + WholeModules.Of(model).ValuesOf(name).Sum(v => v.Value.numel());
         var all = model.BaseParameters().Sum(p => p.Parameter.numel()) + model.QuantizedParameters();
         Line($"## The adapter\n\n| | |\n| --- | --- |");
         Line($"| method | {config.PeftType}{(config.Decomposed ? " with a magnitude" : "")} |");

@@ -22,9 +22,6 @@ internal static class PeftConfig
     internal static readonly PeftMethod[] Methods = [LoraConfig.Peft, AdaLoraConfig.Peft, DyLoraConfig.Peft, Ia3Config.Peft, LohaConfig.Peft, LokrConfig.Peft, MoraConfig.Peft, QaLoraConfig.Peft,
         VeraConfig.Peft];
 
-    /// <summary>What PEFT calls the heads of classifiers; all that a file may save whole.</summary>
-    private static readonly string[] ClassifierHeads = ["classifier", SequenceClassifier.HeadName];
-
     /// <summary>The file's text; targets are the modules that have the adapter, listed if the configuration said
     /// "all-linear"; more adds the fields that depend on the model.</summary>
     public static string Write(AdapterConfig config, IEnumerable<string> targets, Action<JsonObject>? more = null)
@@ -67,8 +64,6 @@ internal static class PeftConfig
         var method = Array.Find(Methods, m => m.Type == type) ?? OwnConfig.Find(type)
             ?? throw fields.Bad($"\"peft_type\" is \"{type}\"; known here: {string.Join(", ", Methods.Select(m => m.Type))}. " +
                 (BaselineFiles.Knows(type) ? "LoadBaseline reads it" : "A method of your own is known once Adapter.Own has been called with its name"));
-        if (fields.List<string>(SavedModules) is { } saved && saved.Except(ClassifierHeads).Any())
-            throw fields.Bad($"\"{SavedModules}\" is {fields[SavedModules]!.ToJsonString()}; a file may save a classifier's head, {string.Join(" or ", ClassifierHeads)}, and nothing else here");
         fields.Refuse("bias", "\"none\"");
         try
         {
@@ -82,18 +77,6 @@ internal static class PeftConfig
             return config;
         }
         catch (ArgumentException e) { throw fields.Bad(e.Message); }
-    }
-
-    private const string SavedModules = "modules_to_save";
-
-    /// <summary>Does the file hold a classifier's head beside the adapter?</summary>
-    public static bool SavesHead(PeftFields fields) => fields.List<string>(SavedModules) is { Count: > 0 };
-
-    /// <summary>Says that it does, as PEFT says it of its task SEQ_CLS.</summary>
-    public static void WriteHead(JsonObject fields)
-    {
-        fields[SavedModules] = new JsonArray([.. ClassifierHeads.Select(h => (JsonNode)h)]);
-        fields["task_type"] = "SEQ_CLS";
     }
 
     internal static JsonNode Modules(TargetPattern pattern) =>

@@ -1,6 +1,6 @@
 // An adapter as a folder, as PEFT writes and reads it: adapter_config.json and adapter_model.safetensors. A tensor's name there
 // is "base_model.model." + the layer's path + "." + its name in the method ("lora_A.weight", "lora_magnitude_vector"; an embedding's
-// LoRA has names of its own, EmbeddingLora). A classifier's head is in the same file, under its path.
+// LoRA has names of its own, EmbeddingLora). Modules that train whole beside it are in the same file, under their paths (WholeFiles).
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -15,7 +15,6 @@ public static class PeftFiles
 
     private const string SharedPrefix = "base_model.";
     private const string Prefix = SharedPrefix + "model.";
-    private const string HeadName = $"{Prefix}{SequenceClassifier.HeadName}.weight";
     private const string Turned = "fan_in_fan_out";
     private const int NamesInError = 5;
 
@@ -33,7 +32,6 @@ public static class PeftFiles
         Directory.CreateDirectory(folder);
         using var scope = NewDisposeScope();
         using var grad = no_grad();
-        var head = (model as SequenceClassifier)?.Head;
         var shared = config.SharedTensorsOf([.. layers.Select(l => (l.Path, l.Layer))]).Select(t => t.Name).ToHashSet();
         SafeTensors.Save(Path.Combine(folder, FileName),
             layers[0].Adapter.Update.SharedTensors.Where(t => shared.Contains(t.Name)).Select(t => KeyValuePair.Create(SharedPrefix + t.Name, t.Value)).Concat(
@@ -42,14 +40,14 @@ public static class PeftFiles
             let file = EmbeddingLora.InFile(config, layer.Layer, tensor.Name)
             select KeyValuePair.Create(FullName(layer.Path, file.Name), file.IsTurned ? tensor.Value.t().contiguous() : tensor.Value))
             .Concat(layers.SelectMany(l => EmbeddingLora.HeadPair(config, l.Layer, l.Adapter)).Select(t => KeyValuePair.Create(FullName(t.Path, t.Name), t.Value)))
-            .Concat(head is null ? [] : [KeyValuePair.Create(HeadName, head.Weight.Dequantize())]),
+            .Concat(WholeFiles.Tensors(model, name).Select(t => KeyValuePair.Create(Prefix + t.Name, t.Value))),
             new Dictionary<string, string> { ["format"] = "pt" });
         AtomicFile.Write(Path.Combine(folder, PeftConfig.FileName), PeftConfig.Write(config, layers.Select(l => l.Path), fields =>
         {
             EmbeddingLora.WriteFields(fields, config, [.. layers.Select(l => l.Layer)]);
             // GPT-2's layers, whose weights files hold as [in, out]: so PEFT calls them.
             if (fields.ContainsKey(Turned) && layers.Any(l => ModelFolder.ShapeOf(model)?.IsStoredTurned(l.Path + ".weight") == true)) fields[Turned] = true;
-            if (head is not null) PeftConfig.WriteHead(fields);
+            WholeFiles.WriteFields(fields, model, name, config.ModulesToSave);
         }));
     }
 
@@ -74,23 +72,24 @@ public static class PeftFiles
     /// <param name="folder">With adapter_config.json and adapter_model.safetensors.</param>
     /// <param name="name">The adapter's name in the model.</param>
     /// <param name="trainable">Shall it go on training? Otherwise its tensors require no gradient.</param>
-    /// <remarks>A classifier's head in the file takes the place of the model's.</remarks>
+    /// <remarks>Modules that the file holds whole, as a classifier's head, take the place of the model's while the adapter is active.</remarks>
     /// <exception cref="InvalidDataException">Tensors are missing, unexpected or of another shape. The model is not
     /// changed.</exception>
     /// <exception cref="ArgumentException">The file's targets are no layers of the model, or the name is taken. The model is not changed.</exception>
     public static void LoadAdapter(this nn.Module model, string folder, string name = Adapter.DefaultName, bool trainable = false)
     {
         var fields = PeftFields.Read(Path.Combine(folder, PeftConfig.FileName));
-        var config = PeftConfig.Read(fields);
+        var config = PeftConfig.Read(fields) with { ModulesToSave = WholeFiles.Read(fields, model) };
         var targets = TargetsIn(model, config, name, Path.Combine(folder, PeftConfig.FileName));
         EmbeddingLora.Check(fields, config, [.. targets.Select(t => t.Layer)]);
-        var head = PeftConfig.SavesHead(fields) ? HeadOf(model, fields) : null;
+        var whole = WholeModules.Chosen(model, config, targets);
         using var file = SafeTensorsFile.Open(Path.Combine(folder, FileName));
-        Validate(file, config, targets, head);
+        Validate(file, config, targets, WholeFiles.Expected(model, whole));
         using var scope = NewDisposeScope();
         var tensors = file.Names.ToDictionary(n => n, n => file.Read(n));
         RefuseNotFinite(file.Path, tensors);
         RefuseOtherCopies(file.Path, tensors, config, targets);
+        var wholes = whole.Select(path => (Name: path, Value: WholeFiles.FromFile(model, path, n => tensors.GetValueOrDefault(Prefix + n), file.Path))).ToList();
 
         model.AddAdapter(config, name, trainable);
         using var grad = no_grad();
@@ -103,7 +102,7 @@ public static class PeftFiles
                 var tensor = tensors[FullName(path, fileName)];
                 parameter.copy_(isTurned ? tensor.t() : tensor);
             }
-        head?.Weight.Assign(tensors[HeadName]);
+        foreach (var (path, value) in wholes) model.get_parameter(path)!.copy_(value);
     }
 
     /// <summary>The layers that the file's targets choose; an error about them names the file.</summary>
@@ -113,11 +112,9 @@ public static class PeftFiles
         catch (ArgumentException error) when (!model.AdapterNames().Contains(name)) { throw new ArgumentException($"{path}: {error.Message}", error); }
     }
 
-    private static AdaptedLinear HeadOf(nn.Module model, PeftFields fields) => (model as SequenceClassifier)?.Head
-        ?? throw fields.Bad("the file holds a classifier's head, and this model has none; load it onto a SequenceClassifier");
-
     private static void Validate(
-        SafeTensorsFile file, AdapterConfig config, IReadOnlyList<(string Path, AdaptedLinear Layer)> targets, AdaptedLinear? head)
+        SafeTensorsFile file, AdapterConfig config, IReadOnlyList<(string Path, AdaptedLinear Layer)> targets,
+        (IEnumerable<(string Name, long[] Shape)> Wanted, IEnumerable<string> Copies) whole)
     {
         var expected = config.SharedTensorsOf(targets).ToDictionary(t => SharedPrefix + t.Name, t => t.Shape);
         foreach (var (path, layer) in targets)
@@ -126,8 +123,8 @@ public static class PeftFiles
                 var (fileName, isTurned) = EmbeddingLora.InFile(config, layer, name);
                 expected.Add(FullName(path, fileName), isTurned ? [shape[1], shape[0]] : shape);
             }
-        if (head is not null) expected.Add(HeadName, [head.OutFeatures, head.InFeatures]);
-        var copies = targets.SelectMany(t => EmbeddingLora.Copies(config, t.Path, t.Layer)).Select(c => FullName(c.Path, c.Name)).ToHashSet();
+        foreach (var (name, shape) in whole.Wanted) expected.Add(Prefix + name, shape);
+        var copies = targets.SelectMany(t => EmbeddingLora.Copies(config, t.Path, t.Layer)).Select(c => FullName(c.Path, c.Name)).Concat(whole.Copies.Select(n => Prefix + n)).ToHashSet();
         Check(file, expected, copies);
     }
 
