@@ -57,6 +57,9 @@ public sealed record FinetuneSettings
     /// <summary>Which layers: names, patterns or "all-linear".</summary>
     public string Targets { get; init; } = "all-linear";
 
+    /// <summary>Modules that train whole beside the adapter and are saved with it, as "lm_head|embed_tokens" (<see cref="AdapterConfig.ModulesToSave"/>).</summary>
+    public string? ModulesToSave { get; init; }
+
     /// <summary>How the frozen weights are stored: "nf4", "fp4", "nf3", "int8", "int4" or "none"; by the method if not given.</summary>
     public string? Quantize { get; init; }
 

@@ -41,6 +41,8 @@ public sealed class Finetuning
         (config, device, type) = (ModelFolder.ConfigOf(settings.Model), DeviceOf(settings.Device), TypeOf(settings.Type));
         storage = StorageOf(settings.Quantize, Method);
         adapter = Method.AdapterOf(settings.Rank, settings.Alpha, settings.Dropout);
+        if (settings.ModulesToSave is { } whole)
+            adapter = adapter is null ? throw new ArgumentException($"{Method.Name} trains every module whole; leave modulesToSave out") : adapter with { ModulesToSave = whole };
         if (adapter is VeraConfig vera) adapter = vera with { Seed = settings.Seed };
         if (storage is not null && Method.ChangesWeights) throw new ArgumentException($"{Method.Name} changes the weights themselves, and codes are frozen: leave quantize out");
         length = settings.Length ?? (int)Math.Min(UsualLength, config.MaxPositions);
@@ -146,14 +148,21 @@ public sealed class Finetuning
     /// <summary>What the model says now to a few of the test's prompts.</summary>
     private void Show(CausalLm model, TextWriter log)
     {
-        foreach (var example in test.Where(example => example.Prompt.Length > 0).Take(3))
+        foreach (var (asked, wanted, ids) in test.Select(Question).OfType<(string, string, int[])>().Take(3))
         {
-            int[] ids = [.. tokenizer.Opening, .. tokenizer.Encode(example.Prompt)];
             var room = (int)Math.Min(48, config.MaxPositions - ids.Length);
             if (room < 1) continue;
             var said = tokenizer.Decode(model.Generate(ids, GenerationOptions.Greedy with { MaxNewTokens = room }), skipSpecialTokens: true);
-            log.WriteLine($"  {OneLine(example.Prompt)} → {OneLine(said)}   (the data: {OneLine(example.Answer)})");
+            log.WriteLine($"  {OneLine(asked)} → {OneLine(said)}   (the data: {OneLine(wanted)})");
         }
+    }
+
+    /// <summary>What an example asks, what it wants to hear, and the tokens to say it after; of a conversation its first answer. Null for a text.</summary>
+    private (string Asked, string Wanted, int[] Ids)? Question(Example example)
+    {
+        if (!example.IsChat) return example.Prompt.Length == 0 ? null : (example.Prompt, example.Answer, [.. tokenizer.Opening, .. tokenizer.Encode(example.Prompt)]);
+        var turns = example.Messages.TakeWhile(turn => turn.Role != ChatMessage.Assistant).ToList();
+        return turns.Count == 0 ? null : (turns[^1].Content, example.Messages[turns.Count].Content, tokenizer.Chat(turns, addGenerationPrompt: true));
     }
 
     private static string OneLine(string text) => text.Trim().ReplaceLineEndings(" ") is { Length: > 100 } one ? "…" + one[^99..] : text.Trim().ReplaceLineEndings(" ");

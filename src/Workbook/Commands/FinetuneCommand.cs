@@ -30,6 +30,7 @@ internal static partial class FinetuneCommand
         ["alpha"] = "the method's own unless said",
         ["dropout"] = "on the adapter's input",
         ["targets"] = "names or patterns of layers, as \"q_proj|v_proj\"",
+        ["modulesToSave"] = "modules that train whole beside the adapter, as \"lm_head|norm\"",
         ["quantize"] = "store the frozen weights as nf4, fp4, nf3, int8, int4 or none; by the method unless said",
         ["epochs"] = "times that all examples are seen",
         ["steps"] = "optimizer steps in place of epochs",

@@ -97,6 +97,9 @@ public sealed class FinetuningTests : IDisposable
     [InlineData("prompt alone", "prompt needs an answer")]
     [InlineData("share", "too few to hold")]
     [InlineData("targets", "q_porj")]
+    [InlineData("whole", "no module matches \"nrom\"; nearest: norm")]
+    [InlineData("whole target", "model.layers.0.self_attn.q_proj trains whole beside the adapter")]
+    [InlineData("whole and full", "full trains every module whole; leave modulesToSave out")]
     [InlineData("chat", "chat template")]
     public void What_makes_no_sense_is_refused_before_anything_is_loaded(string what, string message)
     {
@@ -112,11 +115,38 @@ public sealed class FinetuningTests : IDisposable
             "data" => settings with { Data = "" },
             "prompt alone" => settings with { Prompt = "{prompt}" },
             "share" => settings with { TestShare = 0.999 },
+            "whole" => settings with { ModulesToSave = "nrom" },
+            "whole target" => settings with { Targets = "q_proj", ModulesToSave = "self_attn" },
+            "whole and full" => settings with { Method = "full", Rank = null, ModulesToSave = "norm" },
             "targets" => settings with { Targets = "q_porj" },
             _ => settings with { Chat = true },
         };
         Assert.Contains(message, Assert.ThrowsAny<Exception>(() => new LowRank.Finetuning(wrong)).Message);
         Assert.False(Directory.Exists(settings.Output));
+    }
+
+    [Theory, InlineData("qlora"), InlineData("dora"), InlineData("adalora")]
+    public void Modules_that_train_whole_are_in_the_adapters_folder(string method)
+    {
+        var wanted = settings with { Method = method, ModulesToSave = "embed_tokens|norm", Targets = "q_proj|v_proj" };
+        var plan = new LowRank.Finetuning(wanted);
+        var run = plan.Run();
+        using var model = CausalLm.Load(settings.Model, quantize: method[0] == 'q' ? Nf4.WithDoubleQuantization : null);
+        model.LoadAdapter(settings.Output, trainable: true);
+        Assert.Equal(plan.Ledger.Trained, TrainableParameters.Of(model).Trainable);
+        var held = Examples.Load(settings.Data).Split(settings.TestShare, settings.Seed).Test;
+        Assert.Equal(run.Evaluations.Last().Loss, Evaluation.Loss(model, new ExampleBatches(model.Tokenizer!, held, settings.Batch, settings.Length!.Value).InOrder()), 1e-3);
+    }
+
+    [Theory, InlineData(true), InlineData(false)]
+    public void At_the_end_it_answers_a_few_of_the_tests_questions(bool chat)
+    {
+        File.WriteAllText(Path.Combine(settings.Model, "chat_template.jinja"), "{% for m in messages %}{{ m.role[0] }}:{{ m.content }}\n{% endfor %}{% if add_generation_prompt %}a:{% endif %}");
+        var log = new StringWriter();
+        new LowRank.Finetuning(settings with { Chat = chat, Steps = 1 }).Run(log);
+        var said = log.ToString().Split('\n').Where(line => line.Contains(" → ")).ToList();
+        Assert.Equal(3, said.Count);
+        Assert.All(said, line => Assert.Matches(@"^  \d+ and one is → .*\(the data: \d+\)$", line));
     }
 
     [Fact]
