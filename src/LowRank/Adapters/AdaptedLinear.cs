@@ -149,7 +149,7 @@ public sealed partial class AdaptedLinear : nn.Module<Tensor, Tensor>
         Check(x);
         if (Rows is not null) return MixedProduct.Run(x, this)[0];
         var plain = !HasWork && Weight.Parameter is not null && x.dtype == weight.dtype;
-        return plain ? nn.functional.linear(x, weight, bias) : AdaptedProduct.Run(x, this)[0];
+        return plain ? FewRows.Linear(x, weight, bias) ?? nn.functional.linear(x, weight, bias) : AdaptedProduct.Run(x, this)[0];
     }
 
     /// <summary>

@@ -40,6 +40,15 @@ public sealed class DenseWeight(Parameter parameter) : FrozenWeight
         Assign(before);
     }
 
+    public override void Multiply(Tensor x, Tensor y, bool accumulate = false)
+    {
+        using var alias = parameter.detach();
+        using var product = FewRows.Times(x, alias);
+        if (product is null) base.Multiply(x, y, accumulate);
+        else if (accumulate) y.add_(product);
+        else y.copy_(product);
+    }
+
     protected override void Store(Tensor dense)
     {
         using var grad = no_grad();
