@@ -5,6 +5,9 @@ namespace LowRank;
 
 internal static class Sampler
 {
+    /// <summary>Most often the likeliest so many have all that top-p asks for; to sort a large vocabulary takes longer than to find them.</summary>
+    private const int Likeliest = 512;
+
     /// <param name="logits">[vocabulary], float32; not changed.</param>
     /// <param name="text">The tokens so far, the prompt's included.</param>
     /// <param name="options">How to draw.</param>
@@ -33,7 +36,8 @@ internal static class Sampler
     /// <summary>The likeliest until their sum reaches p, the one that reaches it included.</summary>
     private static (Tensor Probabilities, Tensor Tokens) Nucleus(Tensor probabilities, Tensor? tokens, double p)
     {
-        var (sorted, order) = probabilities.sort(0, descending: true);
+        var (sorted, order) = probabilities.shape[0] > 4 * Likeliest ? probabilities.topk(Likeliest) : probabilities.sort(0, descending: true);
+        if (sorted.shape[0] < probabilities.shape[0] && sorted.sum().item<float>() < p) (sorted, order) = probabilities.sort(0, descending: true);
         var before = sorted.cumsum(0).sub(sorted);                              // what the likelier ones have
         var kept = Math.Max(1, before.lt(p).sum().item<long>());
         order = order.narrow(0, 0, kept);

@@ -38,6 +38,22 @@ public sealed class SamplerTests
         Near([.. all.Select((share, i) => i < kept ? share / sum : 0)], Shares(new() { TopP = p }));
     }
 
+    /// <summary>Peaked, so that a few tokens have p; flat, so that it takes most of the vocabulary.</summary>
+    [Theory, InlineData(6, 0.9), InlineData(0.3, 0.9), InlineData(0.3, 0.1), InlineData(5, 0.95)]
+    public void Of_a_large_vocabulary_top_p_leaves_the_same(double spread, double p)
+    {
+        using var scope = NewDisposeScope();
+        using var generator = new Generator(7);
+        var logits = randn(20_000, generator: generator).mul(spread);
+        var (sorted, order) = logits.softmax(0).sort(0, descending: true);
+        var kept = (int)sorted.cumsum(0).sub(sorted).lt(p).sum().item<long>();
+        var allowed = order.data<long>().ToArray()[..kept].ToHashSet();
+        var drawn = Enumerable.Range(0, 500).Select(_ => Sampler.Draw(logits, [], new() { TopP = p }, generator)).ToList();
+        Assert.All(drawn, token => Assert.Contains(token, allowed));
+        Assert.InRange(drawn.Distinct().Count(), Math.Min(kept, 300) / 3, kept);
+        Assert.Equal(spread > 1, kept <= 512);
+    }
+
     [Fact]
     public void Top_p_counts_among_those_of_top_k() => Near([0.5 / 0.7, 0.2 / 0.7, 0, 0, 0], Shares(new() { TopK = 3, TopP = 0.75 }));
 
