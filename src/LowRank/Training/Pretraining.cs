@@ -9,13 +9,14 @@ namespace LowRank;
 public static class Pretraining
 {
     /// <summary>Trains, evaluates, and writes a Hugging Face folder with a model card.</summary>
-    /// <returns>The run; cancelled or not, the folder holds what was learned, and its card says how far it came.</returns>
+    /// <returns>The run; the folder holds what was learned, and its card says how far it came, unless it was cancelled and goes on from
+    /// <see cref="PretrainingOptions.Checkpoints"/>.</returns>
     /// <exception cref="FileNotFoundException">WordNet is not installed; says how.</exception>
-    /// <exception cref="TrainingDivergedException">The loss is no longer finite; the last checkpoint is kept.</exception>
-    public static TrainingRun Run(PretrainingOptions options) => Run(options, WordNet.Load());
-
-    internal static TrainingRun Run(PretrainingOptions options, IReadOnlyList<Gloss> glosses)
+    /// <exception cref="TrainingDivergedException">The loss is no longer finite; what was saved before is kept.</exception>
+    /// <exception cref="InvalidOperationException">The checkpoints are of another run; says what differs.</exception>
+    public static TrainingRun Run(PretrainingOptions options)
     {
+        var glosses = options.Glosses ?? WordNet.Load();
         if (options.Threads > 0) set_num_threads(options.Threads);
         var log = options.Log ?? TextWriter.Null;
         List<Gloss> training = [.. glosses.HeldIn().Of(Split.Train).Shuffled()];
@@ -51,6 +52,7 @@ public static class Pretraining
                 sinceSaved.Restart();
             },
         });
+        if (run.Cancelled && options.Checkpoints is not null) return run;
         model.Save(options.Output);
         log.WriteLine($"saved {options.Output}; measuring it");
         // Measured as stored: what a user loads has been rounded to the stored type.

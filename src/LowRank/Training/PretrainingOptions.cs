@@ -37,7 +37,11 @@ public sealed record PretrainingOptions
     /// <summary>Checkpoints from which a run that was interrupted goes on, as <see cref="TrainingOptions.Checkpoints"/>; null: none.</summary>
     public TrainingCheckpoints? Checkpoints { get; init; }
 
-    /// <summary>Stops early; what was learned is saved.</summary>
+    /// <summary>What it learns from and is measured on; all of <see cref="WordNet"/> if not given.</summary>
+    public IReadOnlyList<Gloss>? Glosses { get; init; }
+
+    /// <summary>Stops early. With <see cref="Checkpoints"/> the last of them has what was learned, and a call that goes on saves and measures it;
+    /// without, both are done at once.</summary>
     public CancellationToken Cancellation { get; init; }
 
     /// <summary>Windows in a batch.</summary>

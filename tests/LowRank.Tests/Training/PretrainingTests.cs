@@ -10,8 +10,8 @@ public class PretrainingTests
         using var folder = new TemporaryFolder();
         using var log = new StringWriter();
         var glosses = WordNet.Load().Where((_, index) => index % 100 == 0).ToList();
-        var options = new PretrainingOptions { Size = PretrainingSize.Tiny, Output = folder.Path, Steps = 3, Log = log, Checkpoints = new(folder.File("run"), every: 2) };
-        var run = Pretraining.Run(options, glosses);
+        var options = new PretrainingOptions { Size = PretrainingSize.Tiny, Output = folder.Path, Steps = 3, Log = log, Glosses = glosses, Checkpoints = new(folder.File("run"), every: 2) };
+        var run = Pretraining.Run(options);
 
         Assert.Equal((3, false), (run.Steps.Count, run.Cancelled));
         using var model = CausalLm.Load(folder.Path);
@@ -26,7 +26,7 @@ public class PretrainingTests
         Assert.Equal(["step-2", "step-3"], Directory.GetDirectories(folder.File("run")).Select(Path.GetFileName).Order());
         Directory.Delete(folder.File("run/step-3"), recursive: true);           // as if it had been killed after the second step
         var weights = File.ReadAllBytes(folder.File("model.safetensors"));
-        Assert.Equal(2, Pretraining.Run(options, glosses).ResumedAfter);
+        Assert.Equal(2, Pretraining.Run(options).ResumedAfter);
         Assert.Equal(weights, File.ReadAllBytes(folder.File("model.safetensors")));
     }
 
