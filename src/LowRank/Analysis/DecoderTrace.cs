@@ -1,14 +1,14 @@
-// One training step's forward pass of a model from shapes alone, in the order of DecoderLayer, Attention and the MLPs, and what backward
-// takes at once on its way back through each layer.
+// One training step's forward pass of a model from shapes alone, in the order of Decoder, DecoderLayer, Attention and the MLPs, and what
+// backward takes at once on its way back through the embedding and each layer.
 using TorchSharp;
 using static TorchSharp.torch;
 
 namespace LowRank;
 
-/// <summary>The worst moments of one decoder layer, in bytes.</summary>
+/// <summary>The worst moments of the embedding or of one decoder layer, in bytes.</summary>
 /// <param name="Forward">Activations kept so far, and what its forward has alive in passing.</param>
 /// <param name="Backward">Activations still kept, and the gradients on their way; without those of parameters.</param>
-/// <param name="Gradients">Its parameters' gradients.</param>
+/// <param name="Gradients">Its parameters' gradients, those that a tied head has not brought before.</param>
 internal readonly record struct LayerBytes(long Forward, long Backward, long Gradients);
 
 /// <summary>The walk through the model.</summary>
@@ -40,6 +40,7 @@ internal sealed class DecoderTrace
         Walk(isDense);
     }
 
+    /// <summary>The embedding's, then each layer's.</summary>
     public IReadOnlyList<LayerBytes> Layers => layers;
 
     /// <summary>Activations kept for backward when the loss is there.</summary>
@@ -53,25 +54,54 @@ internal sealed class DecoderTrace
 
     private void Walk(Func<LayerShape, bool> isDense)
     {
-        var plans = model.Products().Select(l => new LayerPlan(l, adapter?.Chooses(l.Path) == true ? adapter : null, full, l.HasBias, isDense(l))).ToList();
-        var hidden = trace.Make(places * model.HiddenSize, full);
-        var each = model.ProductsOf(0).Count;
-        foreach (var layer in plans.Take(each * model.Layers).Chunk(each))                                    // after the last comes the head
+        LayerPlan Plan(LayerShape l, bool dense) => new(l, adapter?.Chooses(l.Path) == true ? adapter : null, full, l.HasBias, dense);
+        var embedding = Plan(model.Embedding, dense: true);
+        var plans = model.Products().Select(l => Plan(l, isDense(l))).ToList();
+        var each = model.ProductsOf(0).Count * model.Layers;
+        var ownHead = plans.Count > each ? plans[^1] : null;                                                  // else it is the embedding
+        var hidden = Embedded(embedding, isTied: ownHead is null);
+        foreach (var layer in plans.Take(each).Chunk(model.ProductsOf(0).Count))
             hidden = recomputes && (hidden.RequiresGrad || full || layer.Any(plan => plan.Adapter is not null)) ? Again(hidden, layer) : Layer(hidden, layer);
         hidden = Norm(hidden, places);
+        if (model.Labels is { Count: var classes }) Loss = ClassLoss(hidden, classes);
+        else Loss = TokenLoss(hidden, ownHead ?? embedding);
+    }
+
+    /// <summary>The embedding's rows. A tied head's part of its gradients has been there since the loss, and the look-up's comes as a second.</summary>
+    private TracedTensor Embedded(LayerPlan plan, bool isTied)
+    {
+        var rows = plan.TraceRows(trace, places);
+        var (forward, backward) = plan.RowsInPassing(dtype, places);
+        var gradients = plan.Adapter is not null ? TrainedBytes(plan) : full ? Bytes(plan.Shape.InFeatures * plan.Shape.OutFeatures) : 0;
+        layers.Add(new(trace.Kept + forward, trace.Kept + backward + (isTied ? gradients : 0), isTied ? 0 : gradients));
+        return rows;
+    }
+
+    /// <summary>What a language model's loss has alive beside what is kept.</summary>
+    private long TokenLoss(TracedTensor hidden, LayerPlan head)
+    {
         var kept = trace.Kept;
-        if (model.TiedEmbeddings || plans[^1] is { Adapter: null, IsDense: true })
+        if (head is { Adapter: null, IsDense: true })
         {
             var chunk = NextTokenLoss.TraceHidden(trace, hidden, places, model.VocabularySize, full);
             // Backward scales the gradients that forward kept into new ones.
-            Loss = Math.Max(Bytes(chunk + hidden.Numbers), trace.Kept - kept);
+            return Math.Max(Bytes(chunk + hidden.Numbers), trace.Kept - kept);
         }
-        else
-        {
-            var logits = LayerPlan.Trace(trace, hidden, places, plans[^1])[0];
-            NextTokenLoss.TraceLogits(trace, logits);
-            Loss = Bytes(logits.Numbers + hidden.Numbers) + (Fused ? 0 : places * model.VocabularySize * Wide);
-        }
+        var logits = LayerPlan.Trace(trace, hidden, places, head)[0];
+        NextTokenLoss.TraceLogits(trace, logits);
+        // The logits beside their gradient, which is kept; then backward through the head, where that gradient alone is left.
+        return Bytes(hidden.Numbers) + Math.Max(Bytes(logits.Numbers) + (Fused ? 0 : logits.Numbers * Wide), head.ProductInPassing(dtype, places));
+    }
+
+    /// <summary>What a classifier's has: its head, which always trains, reads one place of each row (SequenceClassifier.forward).</summary>
+    private long ClassLoss(TracedTensor hidden, long classes)
+    {
+        trace.KeepMade(batch, ScalarType.Int64);                                // which places
+        var last = trace.Make(batch * model.HiddenSize, hidden.RequiresGrad);
+        trace.Keep(last);
+        var logits = trace.Make(batch * classes, trace.Records);
+        NextTokenLoss.TraceLogits(trace, logits);
+        return Bytes(hidden.Numbers + logits.Numbers);
     }
 
     /// <summary>A layer of which forward keeps the input alone. It runs without a graph, then in backward with one, beside the inputs of the layers

@@ -71,7 +71,7 @@ public sealed partial record MemoryLedger
     /// <param name="keepsOriginals">Does host memory keep the dense weights of layers that are not, in <paramref name="dtype"/>? In a file they
     /// take none.</param>
     /// <param name="gradientCheckpointing">Are layers computed again in backward (<see cref="TrainingOptions.GradientCheckpointing"/>)?</param>
-    /// <exception cref="ArgumentException">No layer matches, the embedding does, or a number makes no sense.</exception>
+    /// <exception cref="ArgumentException">No layer matches, a classifier's head does, or a number makes no sense.</exception>
     public static MemoryLedger OfTraining(ModelConfig model, AdapterConfig? adapter, long batch, long tokens, TargetPattern? targets = null,
         ScalarType dtype = ScalarType.Float32, Func<LayerShape, long?>? storage = null, TrainingOptimizer? optimizer = null,
         bool keepsOriginals = false, bool gradientCheckpointing = false)
@@ -86,19 +86,18 @@ public sealed partial record MemoryLedger
         {
             Originals = keepsOriginals ? model.Products().Where(l => storage!(l) is not null).Sum(l => l.InFeatures * l.OutFeatures) * dtype.ElementSize() : 0,
         };
-        var trained = adapter is null ? model.ParameterCount : adapter.CountTrainable(model.LinearLayers());
-        var type = adapter is null ? dtype : FrozenWeight.Wide(dtype);
-        var gradients = trained * type.ElementSize();
+        var trained = TrainedTensors(model, adapter, dtype).ToList();
+        var gradients = trained.Sum(t => Numbers(t.Shape) * t.Type.ElementSize());
         var trace = new DecoderTrace(model, adapter, trains: true, batch, tokens, dtype, l => storage?.Invoke(l) is null, gradientCheckpointing);
-        var moments = MomentLayout.Of(optimizer, [.. TrainedShapes(model, adapter).GroupBy(shape => shape.Length >= 2).SelectMany(group => group)    // as Trainer groups
-            .Select(shape => (shape.Aggregate(1L, (product, n) => product * n), type, true))]);
+        var moments = MomentLayout.Of(optimizer, [.. trained.GroupBy(t => t.Shape.Length >= 2).SelectMany(group => group)    // as Trainer groups
+            .Select(t => (Numbers(t.Shape), t.Type, true))]);
         var paged = moments.Where(slice => slice.Paged).Select(slice => slice.Bytes).ToList();
         var ledger = resident with
         {
-            Trained = trained, Gradients = gradients, Optimizer = moments.Sum(slice => slice.Bytes) - paged.Sum(), PagedOptimizer = paged.Sum(),
+            Trained = trained.Sum(t => Numbers(t.Shape)), Gradients = gradients, Optimizer = moments.Sum(slice => slice.Bytes) - paged.Sum(), PagedOptimizer = paged.Sum(),
             Activations = trace.Kept, ActivationTensors = trace.Tensors,
         };
-        var worst = Math.Max(Worst(trace, gradients, EmbeddingGradients(model, adapter, dtype)), gradients + paged.DefaultIfEmpty().Max());
+        var worst = Math.Max(Worst(trace, gradients), gradients + paged.DefaultIfEmpty().Max());
         return ledger with { Peak = ledger.Resident + worst, Asked = question };
     }
 
@@ -141,7 +140,6 @@ public sealed partial record MemoryLedger
         ScalarType dtype, Func<LayerShape, long?>? storage)
     {
         model.Validate();
-        if (model.Labels is not null) throw new ArgumentException("the ledger knows a language model's loss, not a classifier's; leave Labels out");
         if (batch < 1 || tokens < 1) throw new ArgumentException($"a batch has at least one row and one token; given {batch} x {tokens}");
         var (size, wide) = (dtype.ElementSize(), FrozenWeight.Wide(dtype).ElementSize());
         var linears = model.Products();
@@ -152,11 +150,11 @@ public sealed partial record MemoryLedger
         if (adapter is null) return new() { Weights = weights, Tables = tables };
 
         var config = adapter = adapter with { Targets = targets ?? adapter.Targets };
-        if (config.Chooses(model.Embedding.Path))
-            throw new ArgumentException($"the ledger does not know what a look-up keeps for adapters on {model.Embedding.Path}; leave the embedding out of the targets");
-        var trained = config.CountTrainable(linears);
-        var chosen = linears.Where(l => config.Chooses(l.Path)).ToList();
-        var shared = config.SharedShapesOf(chosen).Sum(shape => shape.Aggregate(1L, (product, n) => product * n));
+        var trained = config.CountTrainable(model.LinearLayers());
+        var chosen = model.LinearLayers().Where(l => config.Chooses(l.Path)).ToList();
+        if (chosen.Exists(l => IsClassifiersHead(model, l)))
+            throw new ArgumentException($"{SequenceClassifier.HeadName} trains whole beside every adapter; leave it out of the targets");
+        var shared = config.SharedShapesOf(chosen).Sum(Numbers);
         var copies = chosen.Sum(l => config.CopiesOf(l.Path, l.InFeatures, l.OutFeatures));
         foreach (var layer in chosen)
         {
@@ -166,27 +164,23 @@ public sealed partial record MemoryLedger
         return new() { Weights = weights, Adapters = (trained + shared + copies) * wide, Tables = tables };
     }
 
-    /// <summary>What trains, tensor by tensor in the model's order.</summary>
-    internal static IEnumerable<long[]> TrainedShapes(ModelConfig model, AdapterConfig? adapter)
+    /// <summary>What trains, tensor by tensor in the model's order: an adapter's in float32 or wider.</summary>
+    internal static IEnumerable<(long[] Shape, ScalarType Type)> TrainedTensors(ModelConfig model, AdapterConfig? adapter, ScalarType dtype)
     {
-        if (adapter is not null)
-            return model.Products().Where(l => adapter.Chooses(l.Path)).SelectMany(l => adapter.FileTensorsOf(l.Path, l.InFeatures, l.OutFeatures)).Select(t => t.Shape);
-        return model.Parameters().Select(p => p.Shape);
+        if (adapter is null) return model.Parameters().Select(p => (p.Shape, dtype));
+        return model.LinearLayers().SelectMany(l => IsClassifiersHead(model, l) ? [([l.OutFeatures, l.InFeatures], dtype)]
+            : adapter.Chooses(l.Path) ? adapter.FileTensorsOf(l.Path, l.InFeatures, l.OutFeatures).Select(t => (t.Shape, FrozenWeight.Wide(dtype))) : []);
     }
 
-    /// <summary>Bytes of the embedding's gradient while backward runs through the layers, and what is added at its end: a tied one has its
-    /// head's part from the start, and its own comes as a second matrix.</summary>
-    private static (long Later, long Extra) EmbeddingGradients(ModelConfig model, AdapterConfig? adapter, ScalarType dtype)
-    {
-        var bytes = adapter is null ? model.VocabularySize * model.HiddenSize * dtype.ElementSize() : 0;
-        return model.TiedEmbeddings ? (0, bytes) : (bytes, 0);
-    }
+    private static bool IsClassifiersHead(ModelConfig model, LayerShape layer) => model.Labels is not null && layer.Path == SequenceClassifier.HeadName;
+
+    private static long Numbers(long[] shape) => shape.Aggregate(1L, (product, n) => product * n);
 
     /// <summary>The worst moment beyond what is resident. In backward a layer's activations are still there while its gradients come.</summary>
-    private static long Worst(DecoderTrace trace, long gradients, (long Later, long Extra) embedding)
+    private static long Worst(DecoderTrace trace, long gradients)
     {
-        var worst = Math.Max(trace.Kept + trace.Loss, gradients + embedding.Extra);
-        var later = gradients - trace.Layers.Sum(l => l.Gradients) - embedding.Later;     // of head and last norm
+        var worst = Math.Max(trace.Kept + trace.Loss, gradients);
+        var later = gradients - trace.Layers.Sum(l => l.Gradients);             // of head and last norm
         foreach (var layer in trace.Layers.Reverse())
         {
             later += layer.Gradients;

@@ -86,7 +86,7 @@ public sealed partial class MemoryLedgerTests
     public void TheShapesOfWhatTrainsAreTheModels()
     {
         foreach (var config in new[] { Llama7B, Llama7B with { AttentionBias = true, Layers = 2 }, Llama7B with { MlpBias = true, TiedEmbeddings = true, Layers = 3 } })
-            Assert.Equal(config.ParameterCount, MemoryLedger.TrainedShapes(config, null).Sum(shape => shape.Aggregate(1L, (product, n) => product * n)));
+            Assert.Equal(config.ParameterCount, MemoryLedger.TrainedTensors(config, null, ScalarType.Float32).Sum(t => t.Shape.Aggregate(1L, (product, n) => product * n)));
     }
 
     /// <summary>Storage levels that change keep the dense weights; in a file they would take nothing.</summary>
@@ -116,8 +116,7 @@ public sealed partial class MemoryLedgerTests
     {
         Assert.Contains("1 x 0", Assert.Throws<ArgumentException>(() => MemoryLedger.OfTraining(Llama7B, null, 1, 0)).Message);
         Assert.Contains("nearest: q_proj", Assert.Throws<ArgumentException>(() => MemoryLedger.OfTraining(Llama7B, Adapter.Lora(), 1, 8, "q_porj")).Message);
-        Assert.Contains("leave the embedding out", Assert.Throws<ArgumentException>(() => MemoryLedger.OfTraining(Llama7B, Adapter.Lora(), 1, 8, "embed_tokens|q_proj")).Message);
-        Assert.Contains("not a classifier's", Assert.Throws<ArgumentException>(() => MemoryLedger.OfTraining(Llama7B with { Labels = ["a", "b"] }, null, 1, 8)).Message);
+        Assert.Contains("score trains whole beside every adapter", Assert.Throws<ArgumentException>(() => MemoryLedger.OfTraining(Llama7B with { Labels = ["a", "b"] }, Adapter.Lora(), 1, 8, "score|q_proj")).Message);
         Assert.Contains("only a dense storage", Assert.Throws<ArgumentException>(() => MemoryLedger.OfTraining(Llama7B, null, 1, 8, storage: _ => 1)).Message);
         Assert.Contains("rank", Assert.Throws<ArgumentException>(() => MemoryLedger.OfInference(Llama7B, Adapter.Lora(rank: 0), 1, 8)).Message);
     }
@@ -233,12 +232,31 @@ public sealed partial class MemoryLedgerTests
         if (method != "full") Agree(Families[family], 4, 30, ScalarType.Float32, config, Nf4.WithDoubleQuantization);
     }
 
-    private static void Agree(ModelConfig config, long batch, long tokens, ScalarType type, AdapterConfig? adapter, StorageFormat? format = null, bool again = false)
+    /// <summary>A model of that shape and its loss: of the next tokens, or of each row's class.</summary>
+    private static (nn.Module Model, Func<Tensor, Tensor> Loss) Model(ModelConfig config, ScalarType type)
+    {
+        var source = new CausalLm(config with { Labels = null }, seed: 3, dtype: type);
+        if (config.Labels is null) return (source, ids => source.Loss(ids));
+        using (source)
+        {
+            var classifier = new SequenceClassifier(source, config.Labels, seed: 3);
+            return (classifier, ids =>
+            {
+                using var classes = zeros(ids.shape[0], ScalarType.Int64);
+                return classifier.Loss(ids, classes);
+            });
+        }
+    }
+
+    // renewed: how much less a tensor that a step makes anew may be rounded up than the one before, where few others are there to make up for it.
+    private static void Agree(ModelConfig config, long batch, long tokens, ScalarType type, AdapterConfig? adapter, StorageFormat? format = null, bool again = false,
+        long renewed = 0)
     {
         var ledger = MemoryLedger.OfTraining(config, adapter, batch, tokens, dtype: type, storage: format is null ? null : format.BytesOf, gradientCheckpointing: again);
 
         var start = Live();
-        using var model = new CausalLm(config, seed: 3, dtype: type);
+        var (model, lossOf) = Model(config, type);
+        using var _ = model;
         if (format is not null) model.Quantize(format);
         var parameters = model.parameters().Count() + 2 * model.LinearLayers().Count(l => l.Layer.Weight is QuantizedWeight);
         Between(ledger.Weights, Live() - start, parameters, "weights");
@@ -254,7 +272,7 @@ public sealed partial class MemoryLedgerTests
         void Step(Action<long> afterForward)
         {
             var before = Live();
-            using (var loss = model.Loss(ids))
+            using (var loss = lossOf(ids))
             {
                 afterForward(Live() - before);
                 loss.backward();
@@ -272,7 +290,7 @@ public sealed partial class MemoryLedgerTests
         // (A row norm that a recomputed layer has kept from the step before may be there or not.)
         Step(kept => Between(ledger.Activations, kept, ledger.ActivationTensors, "activations", below: again ? Slack : 0));
         var peak = LibTorch.Memory.PeakBytes - base0 + ledger.Resident;
-        Between(ledger.Gradients, Live() - base0, trained.Count, "gradients");
+        Between(ledger.Gradients, Live() - base0, trained.Count, "gradients", below: renewed);
         // A peak of some dozen KB is made of roundings and of what methods make in passing; in 16 bits libtorch's products take room of
         // their own, more with more threads: there the ledger is held from below alone. Of a single layer's activations what a method makes
         // in passing is a larger part.

@@ -51,6 +51,15 @@ public sealed class MemoryRequiredTests : IDisposable
         message = Refused(MemoryLedger.OfTraining(Llama1B, null, 1, 64), 16 * GiB);
         Assert.Contains("Optimizer = new AdamW8Bit() (", message);
         Assert.Contains("an adapter, as Adapter.Lora(8) (", message);
+
+        // On the embedding too, and for a classifier.
+        MemoryLedger Tied(long batch) => MemoryLedger.OfTraining(Llama1B with { TiedEmbeddings = true }, Adapter.Lora(8), batch, 512, "embed_tokens|q_proj");
+        message = Refused(Tied(8), 12 * GiB);
+        Assert.Contains($"takes {Tied(8).Peak / (double)GiB:0.00} GiB at its peak (activations", message);
+        batch = int.Parse(System.Text.RegularExpressions.Regex.Match(message, @"batches of (\d+) and").Groups[1].Value);
+        Assert.True(Tied(batch).Peak <= 12 * GiB && Tied(2 * batch).Peak > 12 * GiB);
+        message = Refused(MemoryLedger.OfTraining(Llama1B with { Labels = ["yes", "no"] }, Adapter.Lora(8), 16, 512), 8 * GiB);
+        Assert.Contains("It fits with GradientCheckpointing = true (", message);
         Assert.Contains("a smaller batch or fewer tokens", Refused(MemoryLedger.OfInference(Llama1B, null, 1, 64), GiB));
     }
 

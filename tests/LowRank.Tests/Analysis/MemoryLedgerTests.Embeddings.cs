@@ -1,0 +1,73 @@
+// The ledger of adapters on the embedding, whose rows are looked up and which may be the head too, and of classifiers, against the
+// allocator's count.
+using LowRank.Tests.Methods;
+using static TorchSharp.torch;
+
+namespace LowRank.Tests.Analysis;
+
+public sealed partial class MemoryLedgerTests
+{
+    /// <summary>Which methods have rows of ΔW decides what a look-up keeps.</summary>
+    [Theory, MemberData(nameof(MethodNames))]
+    public void RowsAreAsTheUpdatesHaveThem(string method)
+    {
+        using var scope = NewDisposeScope();
+        var config = MethodList.All[method].Config;
+        if (config is LoraConfig { Bias: true }) return;                        // refused on an embedding
+        var layer = AdaptedLinear.Embedding(13, 5);
+        layer.Adapt(config, ".*");
+        using var ids = tensor(new long[] { 1, 0 });
+        Assert.Equal(layer.Find("default")!.Update.DeltaRows(ids) is not null, new LayerPlan(new("", 5, 13), config, false, false, true).HasRows);
+    }
+
+#if LIBTORCH
+    private static readonly Dictionary<string, (ModelConfig Model, long Batch, long Tokens, ScalarType Type)> EmbeddingShapes = new()
+    {
+        ["tied, few places"] = (Tied, 2, 7, ScalarType.Float32),
+        ["tied, many places"] = (Tied, 5, 40, ScalarType.Float32),
+        ["own head"] = (Tied with { TiedEmbeddings = false }, 3, 50, ScalarType.Float32),
+        ["tied, many words"] = (Tied with { VocabularySize = 1700, Layers = 2 }, 2, 26, ScalarType.Float32),
+        ["own head, many words"] = (Tied with { VocabularySize = 1700, Layers = 2, TiedEmbeddings = false }, 2, 26, ScalarType.Float32),
+        ["tied, 16 bits"] = (Tied with { Layers = 2 }, 2, 40, ScalarType.BFloat16),
+        ["tied, Gemma"] = (Families["gemma"], 5, 40, ScalarType.Float32),
+        ["tied, GPT-2"] = (Families["gpt2"], 5, 40, ScalarType.Float32),
+    };
+
+    public static TheoryData<string, string, string> EmbeddingCases =>
+        [.. from shape in EmbeddingShapes from method in Methods from targets in new[] { "", "|q_proj|down_proj", "|lm_head" }
+            where method.Config is { Targets.IsAllLinear: true, Layers: null }
+                && (targets == "" || method.Name is "LoRA" or "DoRA" or "VeRA" or "LoHa" or "MoRA with dropout" or "DoRA with dropout")
+                && (targets == "" || shape.Value.Model is LlamaConfig { TiedEmbeddings: var tied } && (targets != "|lm_head" || !tied))
+                // There x is filled up to the side, five times its width, which is more than all else.
+                && (shape.Value.Model.VocabularySize < 100 || method.Name != "MoRA, rotation, side above in and out")
+            select new TheoryDataRow<string, string, string>(method.Name, shape.Key, targets)];
+
+    [Theory, MemberData(nameof(EmbeddingCases))]
+    public void ItAgreesWithTheAllocatorForAdaptersOnTheEmbedding(string method, string shape, string targets)
+    {
+        var (config, batch, tokens, type) = EmbeddingShapes[shape];
+        Agree(config, batch, tokens, type, Methods.Single(m => m.Name == method).Config! with { Targets = config.Embedding.Path.Split('.')[^1] + targets }, renewed: 2 * Rounding);
+    }
+
+    public static TheoryData<string, string, bool> ClassifierCases =>
+        [.. from method in new[] { "full", "LoRA", "DoRA", "VeRA", "DoRA with dropout" } from shape in Shapes.Keys from again in new[] { false, true }
+            where !again || shape == "many places" select new TheoryDataRow<string, string, bool>(method, shape, again)];
+
+    /// <summary>A head over a few labels, which trains beside every adapter, in the place of one over the vocabulary.</summary>
+    [Theory, MemberData(nameof(ClassifierCases))]
+    public void ItAgreesWithTheAllocatorForClassifiers(string method, string shape, bool again)
+    {
+        var (config, batch, tokens, type) = Shapes[shape];
+        Agree(config with { Labels = ["a", "b", "c"], PaddingToken = 0 }, batch, tokens, type, Methods.Single(m => m.Name == method).Config, again: again);
+    }
+
+    [Fact]
+    public void ItAgreesWithTheAllocatorForClassifiersOfOtherFamiliesOverCodesAndWithTheEmbeddingAdapted()
+    {
+        ModelConfig Labelled(string family) => Families[family] with { Labels = ["a", "b"], PaddingToken = 0 };
+        Agree(Labelled("gpt2"), 5, 40, ScalarType.Float32, Adapter.Lora(3));
+        Agree(Labelled("qwen2"), 5, 40, ScalarType.Float32, Adapter.Dora(3), Nf4.WithDoubleQuantization);
+        Agree(Labelled("gemma"), 5, 40, ScalarType.Float32, Adapter.Dora(3) with { Targets = "embed_tokens|q_proj" }, renewed: 2 * Rounding);
+    }
+#endif
+}
