@@ -19,6 +19,7 @@ internal sealed class DecoderTrace
     private readonly bool full;                             // does everything train?
     private readonly long batch, tokens, places;
     private readonly bool recomputes;
+    private readonly long? seen;
     private ActivationTrace trace;
     private readonly ScalarType dtype;
     private readonly List<LayerBytes> layers = [];
@@ -31,10 +32,11 @@ internal sealed class DecoderTrace
     /// <param name="dtype">Of weights and activations.</param>
     /// <param name="isDense">Is a layer's weight stored as it is multiplied?</param>
     /// <param name="recomputes">Is a layer computed again in backward (<see cref="Recomputed"/>)?</param>
+    /// <param name="seen">Places that a cache holds when these are read; null: there is no cache.</param>
     public DecoderTrace(ModelConfig model, AdapterConfig? adapter, bool trains, long batch, long tokens, ScalarType dtype, Func<LayerShape, bool> isDense,
-        bool recomputes = false)
+        bool recomputes = false, long? seen = null)
     {
-        this.recomputes = recomputes;
+        (this.recomputes, this.seen) = (recomputes, seen);
         (this.model, this.adapter, full, this.batch, this.tokens, this.dtype) = (model, adapter, trains && adapter is null, batch, tokens, dtype);
         (places, trace) = (batch * tokens, new(dtype, trains));
         Walk(isDense);
@@ -141,8 +143,9 @@ internal sealed class DecoderTrace
             foreach (var i in new[] { 0, 1 }) heads[i] = Norm(heads[i], heads[i].Numbers / model.HeadSize);
         var mixed = AttentionFunction.Trace(trace, heads[0], heads[1], heads[2], tokens, model.HeadSize);
         // Attention's own copies of q, k, v and P, if backward does not have them, and its output in two layouts.
-        forward.Add(Alive() + Bytes(places * wideQ + (mixed.RequiresGrad ? 0 : places * (wideQ + 2 * wideK) + scores))
-            + (Fused ? 0 : scores * Wide + (Wide == dtype.ElementSize() ? 0 : Bytes(scores))));
+        forward.Add(Alive() + (seen is { } remembered ? CachedAttention.InPassing(model, batch, tokens, remembered, dtype)
+            : Bytes(places * wideQ + (mixed.RequiresGrad ? 0 : places * (wideQ + 2 * wideK) + scores))
+                + (Fused ? 0 : scores * Wide + (Wide == dtype.ElementSize() ? 0 : Bytes(scores)))));
         backward.Add(trace.Kept + Bytes(scores + places * 4 * (wideQ + wideK) + stream));
         var attended = Sum(hidden, LayerPlan.Trace(trace, mixed, places, output)[0]);
         var between = Norm(attended, places);

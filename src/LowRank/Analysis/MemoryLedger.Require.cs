@@ -33,7 +33,7 @@ public sealed partial record MemoryLedger
     public void Require(long availableBytes, string where = "available")
     {
         if (Peak <= availableBytes) return;
-        var parts = new[] { ("weights", Weights), ("originals", Originals), ("adapters", Adapters), ("optimizer", Optimizer), ("gradients", Gradients), ("activations", Activations) }
+        var parts = new[] { ("weights", Weights), ("originals", Originals), ("adapters", Adapters), ("cache", Cache), ("optimizer", Optimizer), ("gradients", Gradients), ("activations", Activations) }
             .Where(part => part.Item2 > Peak / 100).OrderByDescending(part => part.Item2).Select(part => $"{part.Item1} {Size(part.Item2)}");
         throw new InsufficientMemoryException($"{(Asked is null ? "a pass" : "a step of training")} takes {Size(Peak)} at its peak ({string.Join(", ", parts)}), " +
             $"and {Size(availableBytes)} are {where}. {(Asked is null ? "Take a smaller batch or fewer tokens" : Advice(Asked, availableBytes))}.");

@@ -8,6 +8,7 @@
 //   gradients      one for each trained number, in its type
 //   optimizer      AdamW: two moments for each trained number, in full or as 8-bit codes; what is paged is counted apart
 //   activations    kept between forward and backward
+//   cache          keys and values of the places read, while text is generated
 using System.Globalization;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -41,8 +42,11 @@ public sealed partial record MemoryLedger
     /// <summary>What forward keeps for backward.</summary>
     public long Activations { get; private init; }
 
+    /// <summary>Keys and values of all layers and places, there as a whole from the first token on.</summary>
+    public long Cache { get; private init; }
+
     /// <summary>What stays from step to step.</summary>
-    public long Resident => Weights + Originals + Adapters + Tables + Optimizer;
+    public long Resident => Weights + Originals + Adapters + Tables + Optimizer + Cache;
 
     /// <summary>
     /// The most at one time: what is resident, and the worst moment of forward, backward and the optimizer's step, with what a layer has
@@ -101,23 +105,37 @@ public sealed partial record MemoryLedger
         return ledger with { Peak = ledger.Resident + worst, Asked = question };
     }
 
-    /// <summary>Generating: the logits after the last place of each row. This library keeps no keys and values between tokens, so every
-    /// token is a pass over all places.</summary>
+    /// <summary>Generating, as <see cref="Generation"/> does it: the prompt is read at once, then a token at a time beside the keys and values
+    /// of those before. What drawing a token takes is left out.</summary>
     /// <param name="model">The model's shape.</param>
     /// <param name="adapter">An adapter that is not merged; null for none, or for a merged one.</param>
     /// <param name="batch">Rows.</param>
-    /// <param name="tokens">Tokens of a row.</param>
+    /// <param name="tokens">Tokens of a row in the end, its prompt's among them. What goes beyond the model's positions is read anew for each
+    /// token.</param>
     /// <param name="targets">Which layers; the configuration's own if not given.</param>
     /// <param name="dtype">Of weights and activations.</param>
     /// <param name="storage">As for training.</param>
+    /// <param name="prompt">Those of them that are read at once; all if not given, the most that it can take.</param>
+    /// <exception cref="ArgumentException">No layer matches, the model is a classifier, or a number makes no sense.</exception>
     public static MemoryLedger OfInference(ModelConfig model, AdapterConfig? adapter, long batch, long tokens, TargetPattern? targets = null,
-        ScalarType dtype = ScalarType.Float32, Func<LayerShape, long?>? storage = null)
+        ScalarType dtype = ScalarType.Float32, Func<LayerShape, long?>? storage = null, long? prompt = null)
     {
-        var resident = Parts(model, ref adapter, batch, tokens, targets, dtype, storage);
-        var trace = new DecoderTrace(model, adapter is null ? null : adapter with { Dropout = 0 }, trains: false, batch, tokens, dtype,
-            l => storage?.Invoke(l) is null);
-        var head = (2 * batch * tokens * model.HiddenSize + batch * model.VocabularySize) * dtype.ElementSize();
-        return resident with { Peak = resident.Resident + Math.Max(head, trace.Layers.Max(l => l.Forward)) };
+        if (model.Labels is not null) throw new ArgumentException("a classifier generates no text; leave Labels out");
+        if (prompt is { } given && (given < 1 || given > tokens)) throw new ArgumentException($"the prompt has at least one of the {tokens} tokens and at most all; given {given}");
+        var places = Math.Min(tokens, model.MaxPositions);
+        var atOnce = tokens > places ? places : prompt ?? places;
+        var resident = Parts(model, ref adapter, batch, places, targets, dtype, storage) with
+        {
+            Cache = 2 * model.Layers * batch * model.KeyValueHeads * places * model.HeadSize * dtype.ElementSize(),
+        };
+        return resident with { Peak = resident.Resident + Math.Max(Pass(atOnce, atOnce), atOnce < places ? Pass(1, places) : 0) };
+
+        long Pass(long read, long seen)
+        {
+            var trace = new DecoderTrace(model, adapter is null ? null : adapter with { Dropout = 0 }, trains: false, batch, read, dtype, l => storage?.Invoke(l) is null, seen: seen);
+            var head = (2 * batch * read * model.HiddenSize + batch * model.VocabularySize) * dtype.ElementSize();
+            return Math.Max(head, trace.Layers.Max(l => l.Forward));
+        }
     }
 
     /// <summary>Its rows in MiB.</summary>
@@ -132,6 +150,7 @@ public sealed partial record MemoryLedger
         })
             rows.Add([name, MiB(bytes)]);
         if (PagedOptimizer > 0) rows.Add(["optimizer, paged", MiB(PagedOptimizer)]);
+        if (Cache > 0) rows.Insert(4, ["cache", MiB(Cache)]);
         if (Originals > 0) rows.Insert(2, ["originals", MiB(Originals)]);
         return TextTable.Of(rows);
     }

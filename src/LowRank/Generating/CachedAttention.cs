@@ -34,4 +34,20 @@ internal static class CachedAttention
         var mixed = weights.matmul(values);                                                             // [rows, kh, gt, used] x [rows, kh, used, d]
         return mixed.view(rows, -1, tokens, d).transpose(1, 2).reshape(rows, tokens, -1).MoveToOuterDisposeScope();
     }
+
+    /// <summary>Bytes that <see cref="Apply"/> has alive at most beside its arguments and result, from shapes alone.</summary>
+    /// <param name="model">Whose heads they are.</param>
+    /// <param name="rows">Of the batch.</param>
+    /// <param name="tokens">Read in this forward.</param>
+    /// <param name="seen">All that are remembered with them.</param>
+    /// <param name="dtype">Of activations and cache.</param>
+    public static long InPassing(ModelConfig model, long rows, long tokens, long seen, ScalarType dtype)
+    {
+        var (places, d, size, wide) = (rows * tokens, model.HeadSize, dtype.ElementSize(), Precision.Wide(dtype).ElementSize());
+        long q = places * model.Heads * d, k = places * model.KeyValueHeads * d, scores = places * model.Heads * seen;
+        var turned = model is LlamaStyleConfig ? places * d + k : 0;                                    // angles, and k turned by them
+        var values = Math.Max(0, rows * model.KeyValueHeads * seen * d - q);                            // copied for the product, before the result is there
+        var weights = wide == size ? 2 * scores * size : scores * (size + 2 * wide);                    // scores, and their softmax
+        return (turned + 3 * q + values) * size + weights + places * seen;                              // the queries twice, mixed; the mask
+    }
 }

@@ -21,7 +21,7 @@ public sealed partial class MemoryLedgerTests
     }
 
 #if LIBTORCH
-    private static readonly Dictionary<string, (ModelConfig Model, long Batch, long Tokens, ScalarType Type)> EmbeddingShapes = new()
+    private static Dictionary<string, (ModelConfig Model, long Batch, long Tokens, ScalarType Type)> EmbeddingShapes => new()
     {
         ["tied, few places"] = (Tied, 2, 7, ScalarType.Float32),
         ["tied, many places"] = (Tied, 5, 40, ScalarType.Float32),
