@@ -12,7 +12,7 @@ internal static class ConfigFile
 {
     public const string Name = "config.json";
 
-    /// <summary>A file's fields for what every family has, over what transformers assumes of the family where the file is silent.</summary>
+    /// <summary>A file's fields that are the family's own; the others as transformers assumes them of it where a file is silent.</summary>
     public static readonly IReadOnlyDictionary<string, Func<ConfigFields, ModelConfig>> Families =
         new Dictionary<string, Func<ConfigFields, ModelConfig>>(StringComparer.Ordinal)
         {
@@ -33,8 +33,15 @@ internal static class ConfigFile
         var known = $"supported are {string.Join(", ", Families.Keys.Order(StringComparer.Ordinal))}";
         var type = file.Text("model_type") ?? throw new InvalidDataException($"{path}: model_type is missing; {known}");
         if (!Families.TryGetValue(type, out var read)) throw new InvalidDataException($"{path}: model_type \"{type}\" is not supported; {known}");
-        var config = read(file) with
+        var assumed = read(file);
+        var config = assumed with
         {
+            TiedEmbeddings = file.Flag("tie_word_embeddings", assumed.TiedEmbeddings),
+            InitializerRange = file.Real("initializer_range") ?? assumed.InitializerRange,
+            BeginToken = file.Token("bos_token_id", assumed.BeginToken),
+            EndToken = file.Token("eos_token_id", assumed.EndToken),
+            FurtherEndTokens = file.FurtherTokens("eos_token_id"),
+            PaddingToken = file.Token("pad_token_id", assumed.PaddingToken),
             Labels = file.Labels(),
             StoredType = Type(path, file.Text("dtype") ?? file.Text("torch_dtype") ?? "float32"),
         };

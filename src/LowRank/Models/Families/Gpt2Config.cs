@@ -89,12 +89,7 @@ public sealed record Gpt2Config : ModelConfig
             NormEpsilon = file.Real("layer_norm_epsilon") ?? 1e-5,
             Activation = Activations.TryGetValue(function, out var known) ? known
                 : throw file.Bad($"activation_function is \"{function}\"; supported are {string.Join(", ", Activations.Keys.Select(key => $"\"{key}\""))}"),
-            TiedEmbeddings = file.Flag("tie_word_embeddings", true),
-            InitializerRange = file.Real("initializer_range") ?? 0.02,
-            BeginToken = file.Token("bos_token_id", 50_256),
-            EndToken = file.Token("eos_token_id", 50_256),
-            FurtherEndTokens = file.FurtherTokens("eos_token_id"),
-            PaddingToken = file.Token("pad_token_id", null),
+            TiedEmbeddings = true, BeginToken = 50_256, EndToken = 50_256,
         };
     }
 

@@ -75,7 +75,7 @@ public abstract record LlamaStyleConfig : ModelConfig
         RopeScaling?.Validate();
     }
 
-    /// <summary>A file's fields over what transformers assumes of the family. The sizes must be there.</summary>
+    /// <summary>The style's fields of a file over what transformers assumes of the family. The sizes must be there.</summary>
     private protected static LlamaStyleConfig Read(ConfigFields file, LlamaStyleConfig assumed)
     {
         var (theta, scaling) = RotaryFields.Read(file);
@@ -96,12 +96,6 @@ public abstract record LlamaStyleConfig : ModelConfig
             NormEpsilon = file.Real("rms_norm_eps") ?? assumed.NormEpsilon,
             RopeTheta = theta ?? assumed.RopeTheta,
             RopeScaling = scaling,
-            TiedEmbeddings = file.Flag("tie_word_embeddings", assumed.TiedEmbeddings),
-            InitializerRange = file.Real("initializer_range") ?? assumed.InitializerRange,
-            BeginToken = file.Token("bos_token_id", assumed.BeginToken),
-            EndToken = file.Token("eos_token_id", assumed.EndToken),
-            FurtherEndTokens = file.FurtherTokens("eos_token_id"),
-            PaddingToken = file.Token("pad_token_id", assumed.PaddingToken),
         };
     }
 

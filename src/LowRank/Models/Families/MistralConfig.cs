@@ -1,9 +1,7 @@
-using System.Text.Json.Nodes;
-
 namespace LowRank;
 
 /// <summary>A Mistral (arXiv 2310.06825): a Llama whose attention may see a window of the last tokens alone.</summary>
-public sealed record MistralConfig : LlamaStyleConfig
+public sealed record MistralConfig : WindowedConfig
 {
     private static readonly MistralConfig Assumed = new()
     {
@@ -11,31 +9,14 @@ public sealed record MistralConfig : LlamaStyleConfig
         SlidingWindow = 4096, BeginToken = 1, EndToken = 2,
     };
 
-    /// <summary>How many tokens a token sees, itself counted; null: all before it.</summary>
-    public long? SlidingWindow { get; init; }
-
     internal override string ModelType => "mistral";
 
     internal override string ClassPrefix => "Mistral";
 
-    internal override long? WindowOf(int layer) => SlidingWindow;
-
-    public override void Validate()
-    {
-        base.Validate();
-        RequirePositive("sliding_window", SlidingWindow);
-    }
-
     internal static MistralConfig Read(ConfigFields file)
     {
         file.Demand("hidden_act", Silu);
-        var window = !file.Has("sliding_window") ? Assumed.SlidingWindow : file.Real("sliding_window") is null ? null : (long?)file.Whole("sliding_window");
+        var window = !file.Has(Window) ? Assumed.SlidingWindow : file.Real(Window) is null ? null : (long?)file.Whole(Window);
         return (MistralConfig)Read(file, Assumed with { SlidingWindow = window });
-    }
-
-    internal override void Write(JsonObject json)
-    {
-        base.Write(json);
-        json["sliding_window"] = SlidingWindow;
     }
 }

@@ -5,14 +5,11 @@ using System.Text.Json.Nodes;
 namespace LowRank;
 
 /// <summary>The shape of a Qwen.</summary>
-public abstract record QwenConfig : LlamaStyleConfig
+public abstract record QwenConfig : WindowedConfig
 {
-    private const string Window = "sliding_window", Types = "layer_types", Full = "full_attention", Sliding = "sliding_attention";
+    private const string Types = "layer_types", Full = "full_attention", Sliding = "sliding_attention";
 
-    /// <summary>How many tokens a token sees in <see cref="WindowedLayers"/>, itself counted; null: all before it.</summary>
-    public long? SlidingWindow { get; init; }
-
-    /// <summary>The layers that see <see cref="SlidingWindow"/> tokens; the others see all.</summary>
+    /// <summary>The layers that see <see cref="WindowedConfig.SlidingWindow"/> tokens; the others see all.</summary>
     public IReadOnlyList<int> WindowedLayers { get; init; } = [];
 
     internal override long? WindowOf(int layer) => WindowedLayers.Contains(layer) ? SlidingWindow : null;
@@ -25,7 +22,6 @@ public abstract record QwenConfig : LlamaStyleConfig
     public override void Validate()
     {
         base.Validate();
-        RequirePositive(Window, SlidingWindow);
         if (WindowedLayers.Count > 0 && SlidingWindow is null) throw new ArgumentException($"{Types} has layers with a window, and there is no {Window}");
         if (WindowedLayers.FirstOrDefault(layer => layer < 0 || layer >= Layers, -1) is var wrong and not -1)
             throw new ArgumentException($"layer {wrong} shall see a window; the model has the layers 0 to {Layers - 1}");
@@ -48,7 +44,6 @@ public abstract record QwenConfig : LlamaStyleConfig
         base.Write(json);
         json[Types] = new JsonArray([.. Enumerable.Range(0, Layers).Select(layer => (JsonNode)(WindowOf(layer) is null ? Full : Sliding))]);
         json["max_window_layers"] = WindowedLayers.Count > 0 ? WindowedLayers.Min() : Layers;
-        json[Window] = SlidingWindow;
         json["use_sliding_window"] = SlidingWindow is not null;
     }
 }
