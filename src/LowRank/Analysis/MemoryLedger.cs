@@ -50,8 +50,8 @@ public sealed partial record MemoryLedger
 
     /// <summary>
     /// The most at one time: what is resident, and the worst moment of forward, backward and the optimizer's step, with what a layer has
-    /// alive in passing; activations and gradients are not all there at once. An estimate: what a method itself makes in passing is left
-    /// out but for W + ΔW where it is folded. On the CPU it meets the count within a few percent in float32, 15 % for the methods that make
+    /// alive in passing; activations and gradients are not all there at once. An estimate: what a method itself makes in passing is counted
+    /// at the embedding and at an adapted head, in the layers between only as W + ΔW where it is folded. On the CPU it meets the count within a few percent in float32, 15 % for the methods that make
     /// most; in 16 bits it is a lower bound: libtorch widens and takes room for its products in passing, more with more threads.
     /// </summary>
     public long Peak { get; private init; }
@@ -63,7 +63,7 @@ public sealed partial record MemoryLedger
     internal int ActivationTensors { get; private init; }
 
     /// <summary>A step of training with AdamW, its gradients freed before the next forward as <see cref="Trainer"/> does.</summary>
-    /// <param name="model">The model's shape.</param>
+    /// <param name="model">The model's shape; with <see cref="ModelConfig.Labels"/> a <see cref="SequenceClassifier"/>'s, whose head trains beside the adapter.</param>
     /// <param name="adapter">The method, without a policy that freezes a part of it; null for full fine-tuning.</param>
     /// <param name="batch">Rows of a batch; with accumulation those of one part.</param>
     /// <param name="tokens">Tokens of a row.</param>
