@@ -20,7 +20,7 @@ public static class ModelAdapters
     public static TrainableParameters Adapt(
         this nn.Module model, AdapterConfig config, TargetPattern? targets = null, string name = Adapter.DefaultName)
     {
-        var chosen = (config with { Targets = targets ?? config.Targets }).WithHeadOf(model);
+        var chosen = (config with { Targets = targets ?? config.Targets }).WithHead(model is SequenceClassifier);
         chosen.CheckStart(model.TargetsOf(chosen, name));
         model.AddAdapter(chosen, name, trainable: true);
         return TrainableParameters.Of(model);
@@ -144,7 +144,7 @@ public static class ModelAdapters
 
     internal static void AddAdapter(this nn.Module model, AdapterConfig config, string name, bool trainable)
     {
-        if (trainable) config = config.WithHeadOf(model);
+        if (trainable) config = config.WithHead(model is SequenceClassifier);
         var targets = model.TargetsOf(config, name);
         AdaptedLinear.CheckName(name);
         var whole = WholeModules.Chosen(model, config, targets);

@@ -31,7 +31,9 @@ internal sealed class WholeModules
     public static WholeModules Of(nn.Module model) => All.GetValue(model, model => new(model));
 
     /// <summary>The paths of all modules that have parameters of the base model in them.</summary>
-    public static HashSet<string> Paths(nn.Module model) => [.. model.BaseParameters().SelectMany(p => Above(p.Name))];
+    public static HashSet<string> Paths(nn.Module model) => Paths(model.BaseParameters().Select(p => p.Name));
+
+    private static HashSet<string> Paths(IEnumerable<string> parameters) => [.. parameters.SelectMany(Above)];
 
     /// <summary>The paths of the modules that a parameter lies in, as "model", "model.norm" for "model.norm.weight".</summary>
     public static IEnumerable<string> Above(string parameter)
@@ -41,17 +43,25 @@ internal sealed class WholeModules
 
     /// <summary>The parameters that train whole beside an adapter.</summary>
     /// <exception cref="ArgumentException">Nothing matches, a module is stored as codes, or the adapter goes on it.</exception>
-    public static IReadOnlyList<string> Chosen(nn.Module model, AdapterConfig config, IReadOnlyList<(string Path, AdaptedLinear Layer)> targets)
+    public static IReadOnlyList<string> Chosen(nn.Module model, AdapterConfig config, IReadOnlyList<(string Path, AdaptedLinear Layer)> targets) =>
+        Chosen(config, model.BaseParameters().Select(p => p.Name), targets.Select(t => t.Path), model.LinearLayers().Where(l => l.Layer.Weight is QuantizedWeight).Select(l => l.Path));
+
+    /// <summary>The same for a model that need not exist.</summary>
+    /// <param name="config">The adapter.</param>
+    /// <param name="parameters">The model's, by name.</param>
+    /// <param name="targets">Paths of the layers that the adapter goes on.</param>
+    /// <param name="coded">Paths of the layers that are stored as codes.</param>
+    public static IReadOnlyList<string> Chosen(AdapterConfig config, IEnumerable<string> parameters, IEnumerable<string> targets, IEnumerable<string> coded)
     {
         if (config.ModulesToSave is not { } modules) return [];
         if (modules.IsAllLinear) throw new ArgumentException("modules that train whole are named; every linear layer whole is full fine-tuning (TrainOnly(\"*\"))");
-        modules.RequireIn(Paths(model));
-        if (targets.FirstOrDefault(t => config.SavesWhole($"{t.Path}.weight")) is { Layer: not null } both)
-            throw new ArgumentException($"{both.Path} trains whole beside the adapter; leave it out of the targets or of {nameof(AdapterConfig.ModulesToSave)}");
-        foreach (var (path, layer) in model.LinearLayers())
-            if (layer.Weight is QuantizedWeight { Stored.Format: var format } && config.SavesWhole($"{path}.weight"))
-                throw new ArgumentException($"{path} is stored as {format.GetType().Name}, and codes can't train whole; leave it out of {nameof(AdapterConfig.ModulesToSave)}, or dense when the model is quantized");
-        return [.. model.BaseParameters().Select(p => p.Name).Where(config.SavesWhole)];
+        var names = parameters.ToList();
+        modules.RequireIn(Paths(names));
+        if (targets.FirstOrDefault(path => config.SavesWhole($"{path}.weight")) is { } both)
+            throw new ArgumentException($"{both} trains whole beside the adapter; leave it out of the targets or of {nameof(AdapterConfig.ModulesToSave)}");
+        if (coded.FirstOrDefault(path => config.SavesWhole($"{path}.weight")) is { } code)
+            throw new ArgumentException($"{code} is stored as codes, and codes can't train whole; leave it out of {nameof(AdapterConfig.ModulesToSave)}, or dense when the model is quantized");
+        return [.. names.Where(config.SavesWhole)];
     }
 
     /// <summary>Does the adapter have copies?</summary>

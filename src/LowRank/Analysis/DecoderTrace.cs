@@ -16,7 +16,7 @@ internal sealed class DecoderTrace
 {
     private readonly ModelConfig model;
     private readonly AdapterConfig? adapter;
-    private readonly bool full;                             // does everything train?
+    private readonly bool training;
     private readonly long batch, tokens, places;
     private readonly bool recomputes;
     private readonly long? seen;
@@ -37,7 +37,7 @@ internal sealed class DecoderTrace
         bool recomputes = false, long? seen = null)
     {
         (this.recomputes, this.seen) = (recomputes, seen);
-        (this.model, this.adapter, full, this.batch, this.tokens, this.dtype) = (model, adapter, trains && adapter is null, batch, tokens, dtype);
+        (this.model, this.adapter, training, this.batch, this.tokens, this.dtype) = (model, adapter, trains, batch, tokens, dtype);
         (places, trace) = (batch * tokens, new(dtype, trains));
         Walk(isDense);
     }
@@ -56,15 +56,17 @@ internal sealed class DecoderTrace
 
     private void Walk(Func<LayerShape, bool> isDense)
     {
-        LayerPlan Plan(LayerShape l, bool dense) => new(l, adapter?.Chooses(l.Path) == true ? adapter : null, full, l.HasBias, dense);
+        LayerPlan Plan(LayerShape l, bool dense) => new(l, adapter?.Chooses(l.Path) == true ? adapter : null, Trains($"{l.Path}.weight"), l.HasBias, dense);
         var embedding = Plan(model.Embedding, dense: true);
         var plans = model.Products().Select(l => Plan(l, isDense(l))).ToList();
         var each = model.ProductsOf(0).Count * model.Layers;
         var ownHead = plans.Count > each ? plans[^1] : null;                                                  // else it is the embedding
         var hidden = Embedded(embedding, isTied: ownHead is null);
-        foreach (var layer in plans.Take(each).Chunk(model.ProductsOf(0).Count))
-            hidden = recomputes && (hidden.RequiresGrad || full || layer.Any(plan => plan.Adapter is not null)) ? Again(hidden, layer) : Layer(hidden, layer);
-        hidden = Norm(hidden, places);
+        // Learned positions are added to it.
+        if (model.BodyParameters.Any(p => p.Shape.Length == 2 && Trains(p.Name))) hidden = trace.Make(hidden.Numbers, requiresGrad: true);
+        foreach (var (i, layer) in plans.Take(each).Chunk(model.ProductsOf(0).Count).Index())
+            hidden = recomputes && (hidden.RequiresGrad || Gradients(i, layer) > 0) ? Again(hidden, i, layer) : Layer(hidden, i, layer);
+        hidden = Norm(hidden, places, model.BodyParameters[^1].Name);
         if (model.Labels is { Count: var classes }) Loss = ClassLoss(hidden, classes);
         else Loss = TokenLoss(hidden, ownHead ?? embedding);
     }
@@ -74,7 +76,7 @@ internal sealed class DecoderTrace
     {
         var rows = plan.TraceRows(trace, places);
         var (forward, backward) = plan.RowsInPassing(dtype, places);
-        var gradients = plan.Adapter is not null ? TrainedBytes(plan) : full ? Bytes(plan.Shape.InFeatures * plan.Shape.OutFeatures) : 0;
+        var gradients = plan.Adapter is not null ? TrainedBytes(plan) : plan.WeightTrains ? Bytes(plan.Shape.InFeatures * plan.Shape.OutFeatures) : 0;
         layers.Add(new(trace.Kept + forward, trace.Kept + backward + (isTied ? gradients : 0), isTied ? 0 : gradients));
         return rows;
     }
@@ -85,7 +87,7 @@ internal sealed class DecoderTrace
         var kept = trace.Kept;
         if (head is { Adapter: null, IsDense: true })
         {
-            var chunk = NextTokenLoss.TraceHidden(trace, hidden, places, model.VocabularySize, full);
+            var chunk = NextTokenLoss.TraceHidden(trace, hidden, places, model.VocabularySize, head.WeightTrains);
             // Backward scales the gradients that forward kept into new ones.
             return Math.Max(Bytes(chunk + hidden.Numbers), trace.Kept - kept);
         }
@@ -108,15 +110,15 @@ internal sealed class DecoderTrace
 
     /// <summary>A layer of which forward keeps the input alone. It runs without a graph, then in backward with one, beside the inputs of the layers
     /// before it, its own output and that output's gradient.</summary>
-    private TracedTensor Again(TracedTensor hidden, LayerPlan[] linears)
+    private TracedTensor Again(TracedTensor hidden, int index, LayerPlan[] linears)
     {
         trace.Keep(hidden);
         var (all, before, input) = (trace, trace.Kept, Bytes(hidden.Numbers));
         trace = new(dtype, records: false);
-        Layer(hidden, linears);
+        Layer(hidden, index, linears);
         trace = new(dtype, records: true);
         trace.Keep(hidden);
-        Layer(hidden, linears);
+        Layer(hidden, index, linears);
         trace = all;
         var (first, second) = (layers[^2], layers[^1]);
         layers.RemoveRange(layers.Count - 2, 2);
@@ -124,8 +126,9 @@ internal sealed class DecoderTrace
         return trace.Make(hidden.Numbers, requiresGrad: true);
     }
 
-    private TracedTensor Layer(TracedTensor hidden, LayerPlan[] linears)
+    private TracedTensor Layer(TracedTensor hidden, int index, LayerPlan[] linears)
     {
+        var norms = model.NormsOf(index).Select(n => n.Name).Where(name => name.EndsWith(".weight", StringComparison.Ordinal)).ToArray();   // the two of the stream are the last
         var passed = trace.Passing;
         var (reading, output, feeding, down) = linears.Length == 7 ? (linears[..3], linears[3], linears[4..6], linears[6])
             : (linears[..1], linears[1], linears[2..3], linears[3]);            // q, k and v in one product, and so on
@@ -135,12 +138,12 @@ internal sealed class DecoderTrace
         var (forward, backward) = (new List<long>(), new List<long>());         // backward's from its last to its first
         long Alive() => trace.Kept + trace.Unkept(hidden) + trace.Passing - passed;
 
-        var normed = Norm(hidden, places);
+        var normed = Norm(hidden, places, norms[^2]);
         var heads = Parts(LayerPlan.Trace(trace, normed, places, reading), [wideQ, wideK, wideK]);
         forward.Add(Alive() + Folding(reading));
         backward.Add(trace.Kept + Bytes(places * (wideQ + 2 * wideK) + 2 * stream) + Folding(reading));
         if (model is LlamaStyleConfig { HasHeadNorms: true })
-            foreach (var i in new[] { 0, 1 }) heads[i] = Norm(heads[i], heads[i].Numbers / model.HeadSize);
+            foreach (var i in new[] { 0, 1 }) heads[i] = Norm(heads[i], heads[i].Numbers / model.HeadSize, norms[i]);
         var mixed = AttentionFunction.Trace(trace, heads[0], heads[1], heads[2], tokens, model.HeadSize);
         // Attention's own copies of q, k, v and P, if backward does not have them, and its output in two layouts.
         forward.Add(Alive() + (seen is { } remembered ? CachedAttention.InPassing(model, batch, tokens, remembered, dtype)
@@ -148,7 +151,7 @@ internal sealed class DecoderTrace
                 + (Fused ? 0 : scores * Wide + (Wide == dtype.ElementSize() ? 0 : Bytes(scores)))));
         backward.Add(trace.Kept + Bytes(scores + places * 4 * (wideQ + wideK) + stream));
         var attended = Sum(hidden, LayerPlan.Trace(trace, mixed, places, output)[0]);
-        var between = Norm(attended, places);
+        var between = Norm(attended, places, norms[^1]);
         var both = LayerPlan.Trace(trace, between, places, feeding);
         forward.Add(Alive() + Folding(feeding));
         backward.Add(trace.Kept + Bytes(fed + 2 * stream) + Folding(feeding));
@@ -157,22 +160,23 @@ internal sealed class DecoderTrace
         var result = Sum(attended, LayerPlan.Trace(trace, acted, places, down)[0]);
         backward.Add(trace.Kept + Bytes(inner + stream) + Folding(down));
         forward.Add(Alive() + Folding(down));
-        layers.Add(new(forward.Max(), backward.Max(), Gradients(linears)));
+        layers.Add(new(forward.Max(), backward.Max(), Gradients(index, linears)));
         return result;
     }
 
-    /// <summary>A norm, as the family has it, of rows.</summary>
-    private TracedTensor Norm(TracedTensor x, long rows)
+    /// <summary>A norm, as the family has it, of rows; its weight by name.</summary>
+    private TracedTensor Norm(TracedTensor x, long rows, string weight)
     {
+        var trains = trace.Records && Trains(weight);
         if (model is not LlamaStyleConfig llama)
         {
-            var centred = trace.Make(x.Numbers, x.RequiresGrad || full);
+            var centred = trace.Make(x.Numbers, x.RequiresGrad || trains);
             if (!centred.RequiresGrad) return centred;
             trace.Keep(x);                                                      // LayerNorm keeps its input, and mean and scale of each row
             for (var i = 0; i < 2; i++) trace.KeepMade(rows, FrozenWeight.Wide(dtype));
             return centred;
         }
-        var y = RmsNormFunction.Trace(trace, x, rows, full);
+        var y = RmsNormFunction.Trace(trace, x, rows, trains);
         if (llama.NormsAddOne && y.RequiresGrad) trace.KeepMade(x.Numbers / rows, FrozenWeight.Wide(dtype));        // 1 + weight
         return y;
     }
@@ -226,11 +230,14 @@ internal sealed class DecoderTrace
 
     private long Bytes(long numbers) => numbers * dtype.ElementSize();
 
-    private long Gradients(LayerPlan[] linears)
+    /// <summary>Does a parameter of the model itself train: in full fine-tuning, or whole beside an adapter?</summary>
+    private bool Trains(string parameter) => training && (adapter is null || adapter.SavesWhole(parameter));
+
+    private long Gradients(int index, LayerPlan[] linears)
     {
-        if (!full) return linears.Where(l => l.Adapter is not null).Sum(TrainedBytes);
-        var numbers = linears.Sum(l => l.Shape.InFeatures * l.Shape.OutFeatures + (l.HasBias ? l.Shape.OutFeatures : 0)) + model.NormsOf(0).Sum(n => n.Size);
-        return numbers * dtype.ElementSize();
+        var numbers = linears.Sum(l => (l.WeightTrains ? l.Shape.InFeatures * l.Shape.OutFeatures : 0) + (l.HasBias && Trains($"{l.Shape.Path}.bias") ? l.Shape.OutFeatures : 0))
+            + model.NormsOf(index).Where(n => Trains(n.Name)).Sum(n => n.Size);
+        return Bytes(numbers) + linears.Where(l => l.Adapter is not null).Sum(TrainedBytes);
     }
 
     /// <summary>An adapter's tensors, in float32 or wider.</summary>

@@ -63,7 +63,7 @@ public sealed partial record MemoryLedger
     internal int ActivationTensors { get; private init; }
 
     /// <summary>A step of training with AdamW, its gradients freed before the next forward as <see cref="Trainer"/> does.</summary>
-    /// <param name="model">The model's shape; with <see cref="ModelConfig.Labels"/> a <see cref="SequenceClassifier"/>'s, whose head trains beside the adapter.</param>
+    /// <param name="model">The model's shape; with <see cref="ModelConfig.Labels"/> a <see cref="SequenceClassifier"/>'s.</param>
     /// <param name="adapter">The method, without a policy that freezes a part of it; null for full fine-tuning.</param>
     /// <param name="batch">Rows of a batch; with accumulation those of one part.</param>
     /// <param name="tokens">Tokens of a row.</param>
@@ -75,7 +75,7 @@ public sealed partial record MemoryLedger
     /// <param name="keepsOriginals">Does host memory keep the dense weights of layers that are not, in <paramref name="dtype"/>? In a file they
     /// take none.</param>
     /// <param name="gradientCheckpointing">Are layers computed again in backward (<see cref="TrainingOptions.GradientCheckpointing"/>)?</param>
-    /// <exception cref="ArgumentException">No layer matches, a classifier's head does, or a number makes no sense.</exception>
+    /// <exception cref="ArgumentException">No layer matches, a module that trains whole does or is stored as codes, or a number makes no sense.</exception>
     public static MemoryLedger OfTraining(ModelConfig model, AdapterConfig? adapter, long batch, long tokens, TargetPattern? targets = null,
         ScalarType dtype = ScalarType.Float32, Func<LayerShape, long?>? storage = null, TrainingOptimizer? optimizer = null,
         bool keepsOriginals = false, bool gradientCheckpointing = false)
@@ -168,11 +168,11 @@ public sealed partial record MemoryLedger
         var tables = model is LlamaStyleConfig ? Math.Max(tokens, 128) * model.HeadSize * size : 0;
         if (adapter is null) return new() { Weights = weights, Tables = tables };
 
-        var config = adapter = adapter with { Targets = targets ?? adapter.Targets };
+        var config = adapter = (adapter with { Targets = targets ?? adapter.Targets }).WithHead(model.Labels is not null);
         var trained = config.CountTrainable(model.LinearLayers());
         var chosen = model.LinearLayers().Where(l => config.Chooses(l.Path)).ToList();
-        if (chosen.Exists(l => IsClassifiersHead(model, l)))
-            throw new ArgumentException($"{SequenceClassifier.HeadName} trains whole beside every adapter; leave it out of the targets");
+        var whole = WholeModules.Chosen(config, model.Parameters().Select(p => p.Name), chosen.Select(l => l.Path), linears.Where(l => storage?.Invoke(l) is not null).Select(l => l.Path)).ToHashSet();
+        var own = model.Parameters().Where(p => whole.Contains(p.Name)).Sum(p => Numbers(p.Shape));       // beside the model's, which wait
         var shared = config.SharedShapesOf(chosen).Sum(Numbers);
         var copies = chosen.Sum(l => config.CopiesOf(l.Path, l.InFeatures, l.OutFeatures));
         foreach (var layer in chosen)
@@ -180,18 +180,17 @@ public sealed partial record MemoryLedger
             tables += config.TablesOf(layer.Path, layer.InFeatures, layer.OutFeatures) * size;
             if (config.Decomposed) tables += layer.OutFeatures * (2 * wide + sizeof(bool));       // ‖W‖², C, which rows are zero
         }
-        return new() { Weights = weights, Adapters = (trained + shared + copies) * wide, Tables = tables };
+        return new() { Weights = weights, Adapters = (trained + shared + copies) * wide + own * size, Tables = tables };
     }
 
-    /// <summary>What trains, tensor by tensor in the model's order: an adapter's in float32 or wider.</summary>
+    /// <summary>What trains, tensor by tensor in the model's order: an adapter's in float32 or wider, whole modules in the model's type.</summary>
     internal static IEnumerable<(long[] Shape, ScalarType Type)> TrainedTensors(ModelConfig model, AdapterConfig? adapter, ScalarType dtype)
     {
         if (adapter is null) return model.Parameters().Select(p => (p.Shape, dtype));
-        return model.LinearLayers().SelectMany(l => IsClassifiersHead(model, l) ? [([l.OutFeatures, l.InFeatures], dtype)]
-            : adapter.Chooses(l.Path) ? adapter.FileTensorsOf(l.Path, l.InFeatures, l.OutFeatures).Select(t => (t.Shape, FrozenWeight.Wide(dtype))) : []);
+        var chosen = model.LinearLayers().Where(l => adapter.Chooses(l.Path)).ToDictionary(l => $"{l.Path}.weight");
+        return model.Parameters().SelectMany(p => adapter.SavesWhole(p.Name) ? [(p.Shape, dtype)]
+            : chosen.TryGetValue(p.Name, out var l) ? adapter.FileTensorsOf(l.Path, l.InFeatures, l.OutFeatures).Select(t => (t.Shape, FrozenWeight.Wide(dtype))) : []);
     }
-
-    private static bool IsClassifiersHead(ModelConfig model, LayerShape layer) => model.Labels is not null && layer.Path == SequenceClassifier.HeadName;
 
     private static long Numbers(long[] shape) => shape.Aggregate(1L, (product, n) => product * n);
 

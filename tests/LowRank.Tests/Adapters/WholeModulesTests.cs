@@ -281,7 +281,7 @@ public sealed class WholeModulesTests : IDisposable
         Assert.Contains("lm_head trains whole beside an adapter", Assert.Throws<InvalidOperationException>(() => model.Quantize(new Int8Rows(), "lm_head")).Message);
         model.RemoveAdapter("default");
         model.Quantize(new Int8Rows(), "lm_head|up_proj");
-        Assert.Contains("lm_head is stored as Int8Rows, and codes can't train whole", Assert.Throws<ArgumentException>(() => model.Adapt(Adapter.Lora(2) with { ModulesToSave = "lm_head" }, "q_proj")).Message);
+        Assert.Contains("lm_head is stored as codes, and codes can't train whole", Assert.Throws<ArgumentException>(() => model.Adapt(Adapter.Lora(2) with { ModulesToSave = "lm_head" }, "q_proj")).Message);
     }
 
     [Fact]

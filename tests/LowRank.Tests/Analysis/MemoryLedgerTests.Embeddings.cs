@@ -49,6 +49,29 @@ public sealed partial class MemoryLedgerTests
         Agree(config, batch, tokens, type, Methods.Single(m => m.Name == method).Config! with { Targets = config.Embedding.Path.Split('.')[^1] + targets }, renewed: 2 * Rounding);
     }
 
+    public static TheoryData<string, string, string, bool> WholeCases =>
+        [.. from family in new[] { "tied, many places", "own head", "own head, many words", "tied, Gemma", "tied, GPT-2" } from method in new[] { "LoRA", "DoRA", "VeRA" }
+            from whole in new[] { "embedding", "norms", "head", "mlp", "head|embedding|norms", "positions" } from again in new[] { false, true }
+            where (whole != "head" || family.StartsWith("own", StringComparison.Ordinal)) && (whole != "positions" || family == "tied, GPT-2")
+            select new TheoryDataRow<string, string, string, bool>(family, method, whole, again)];
+
+    /// <summary>Modules that train whole beside an adapter: their copies, gradients and moments, and what backward needs to reach them.</summary>
+    [Theory, MemberData(nameof(WholeCases))]
+    public void ItAgreesWithTheAllocatorForModulesThatTrainWhole(string shape, string method, string whole, bool again)
+    {
+        var (config, batch, tokens, type) = EmbeddingShapes[shape];
+        var gpt2 = config is Gpt2Config;
+        var modules = string.Join('|', whole.Split('|').Select(part => part switch
+        {
+            "embedding" => config.Embedding.Path,
+            "norms" => gpt2 ? "ln_1|ln_2|ln_f" : "norm|input_layernorm|post_attention_layernorm",
+            "head" => config.TiedEmbeddings ? null : "lm_head",
+            "positions" => "wpe",
+            _ => part,
+        }).OfType<string>());
+        Agree(config, batch, tokens, type, Methods.Single(m => m.Name == method).Config! with { ModulesToSave = modules, Targets = gpt2 ? "c_attn" : "q_proj|v_proj" }, again: again);
+    }
+
     public static TheoryData<string, string, bool> ClassifierCases =>
         [.. from method in new[] { "full", "LoRA", "DoRA", "VeRA", "DoRA with dropout" } from shape in Shapes.Keys from again in new[] { false, true }
             where !again || shape == "many places" select new TheoryDataRow<string, string, bool>(method, shape, again)];

@@ -116,7 +116,7 @@ public sealed partial class MemoryLedgerTests
     {
         Assert.Contains("1 x 0", Assert.Throws<ArgumentException>(() => MemoryLedger.OfTraining(Llama7B, null, 1, 0)).Message);
         Assert.Contains("nearest: q_proj", Assert.Throws<ArgumentException>(() => MemoryLedger.OfTraining(Llama7B, Adapter.Lora(), 1, 8, "q_porj")).Message);
-        Assert.Contains("score trains whole beside every adapter", Assert.Throws<ArgumentException>(() => MemoryLedger.OfTraining(Llama7B with { Labels = ["a", "b"] }, Adapter.Lora(), 1, 8, "score|q_proj")).Message);
+        Assert.Contains("score trains whole beside the adapter", Assert.Throws<ArgumentException>(() => MemoryLedger.OfTraining(Llama7B with { Labels = ["a", "b"] }, Adapter.Lora(), 1, 8, "score|q_proj")).Message);
         Assert.Contains("only a dense storage", Assert.Throws<ArgumentException>(() => MemoryLedger.OfTraining(Llama7B, null, 1, 8, storage: _ => 1)).Message);
         Assert.Contains("rank", Assert.Throws<ArgumentException>(() => MemoryLedger.OfInference(Llama7B, Adapter.Lora(rank: 0), 1, 8)).Message);
     }

@@ -41,8 +41,8 @@ public abstract record AdapterConfig
     internal bool SavesWhole(string parameter) => ModulesToSave is { } modules && WholeModules.Above(parameter).Any(modules.Matches);
 
     /// <summary>The same with a classifier's head among the modules that train whole.</summary>
-    internal AdapterConfig WithHeadOf(nn.Module model) =>
-        model is not SequenceClassifier || SavesWhole($"{SequenceClassifier.HeadName}.weight") ? this
+    internal AdapterConfig WithHead(bool ofClassifier) =>
+        !ofClassifier || SavesWhole($"{SequenceClassifier.HeadName}.weight") ? this
         : this with { ModulesToSave = ModulesToSave is null ? SequenceClassifier.HeadName : $"{ModulesToSave}|{SequenceClassifier.HeadName}" };
 
     /// <summary>Is the first number in the path (a stack's index) among the chosen ones?</summary>
