@@ -149,7 +149,9 @@ public sealed partial class AdaptedLinear : nn.Module<Tensor, Tensor>
         Check(x);
         if (Rows is not null) return MixedProduct.Run(x, this)[0];
         var plain = !HasWork && Weight.Parameter is not null && x.dtype == weight.dtype;
-        return plain ? FewRows.Linear(x, weight, bias) ?? nn.functional.linear(x, weight, bias) : AdaptedProduct.Run(x, this)[0];
+        if (plain && !FewRows.Fit(x, weight)) return nn.functional.linear(x, weight, bias);
+        var recorded = is_grad_enabled() && (x.requires_grad || weight.requires_grad || bias?.requires_grad == true);
+        return plain && !recorded ? FewRows.Linear(x, weight, bias) : AdaptedProduct.Run(x, this)[0];
     }
 
     /// <summary>

@@ -43,9 +43,13 @@ public sealed class DenseWeight(Parameter parameter) : FrozenWeight
     public override void Multiply(Tensor x, Tensor y, bool accumulate = false)
     {
         using var alias = parameter.detach();
+        if (!FewRows.Fit(x, alias))
+        {
+            base.Multiply(x, y, accumulate);
+            return;
+        }
         using var product = FewRows.Times(x, alias);
-        if (product is null) base.Multiply(x, y, accumulate);
-        else if (accumulate) y.add_(product);
+        if (accumulate) y.add_(product);
         else y.copy_(product);
     }
 
