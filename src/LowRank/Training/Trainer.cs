@@ -112,6 +112,7 @@ public static class Trainer
                 if (!double.IsFinite(mean))
                     throw new TrainingDivergedException(step + 1, mean);
                 value.backward();
+                if (options.Accumulation > 1) optimizer.WidenGradients();
             }
             update.Step = step;
             foreach (var policy in options.Policies) policy.Penalty()?.backward();

@@ -252,7 +252,8 @@ public sealed partial class MemoryLedgerTests
     private static void Agree(ModelConfig config, long batch, long tokens, ScalarType type, AdapterConfig? adapter, StorageFormat? format = null, bool again = false,
         long renewed = 0)
     {
-        var ledger = MemoryLedger.OfTraining(config, adapter, batch, tokens, dtype: type, storage: format is null ? null : format.BytesOf, gradientCheckpointing: again);
+        var ledger = MemoryLedger.OfTraining(config, adapter, batch, tokens, dtype: type, storage: format is null ? null : format.BytesOf, gradientCheckpointing: again,
+            optimizer: new FullAdamW { MasterWeights = false });               // torch's own, below, steps 16 bits as they are
 
         var start = Live();
         var (model, lossOf) = Model(config, type);

@@ -27,9 +27,10 @@ public sealed class PagedMomentsTests : IDisposable
     private static readonly Dictionary<string, TrainingOptimizer> Kinds = new()
     {
         ["full"] = new FullAdamW(), ["8 bits"] = new AdamW8Bit(), ["8 bits for all"] = new AdamW8Bit { SmallestTensor = 0 },
+        ["full, no masters"] = new FullAdamW { MasterWeights = false }, ["8 bits, no masters"] = new AdamW8Bit { MasterWeights = false },
     };
 
-    /// <summary>Several slices, one and a bit, less than one, a vector, a scalar, 16 bits, float64, not contiguous.</summary>
+    /// <summary>Several slices, one and a bit, less than one, a vector, a scalar, 16 bits in several slices and less than one, float64, not contiguous.</summary>
     private static (string Name, Parameter Parameter)[] Parameters()
     {
         using var generator = new Generator(4);
@@ -75,7 +76,7 @@ public sealed class PagedMomentsTests : IDisposable
         Same(a.Capture(), b.Capture());
     }
 
-    [Theory, InlineData("full"), InlineData("8 bits"), InlineData("8 bits for all")]
+    [Theory, InlineData("full"), InlineData("8 bits"), InlineData("8 bits for all"), InlineData("full, no masters"), InlineData("8 bits, no masters")]
     public void ARunTakenUpAgainGoesOnBitForBit(string kind)
     {
         var (through, again) = (Parameters(), Parameters());

@@ -1,6 +1,7 @@
 // A run that is interrupted and goes on from a checkpoint, in a model made anew, ends with the bits of a run that was not: every policy, every
 // optimizer, with accumulation and dropout.
 using TorchSharp;
+using TorchSharp.Modules;
 using static LowRank.Tests.Training.TinyTraining;
 using static TorchSharp.torch;
 
@@ -67,6 +68,11 @@ public sealed class ResumeTests : IDisposable
         ["8-bit AdamW"] = Optimized(new AdamW8Bit { SmallestTensor = 0 }),
         ["8-bit AdamW on pages"] = Optimized(new AdamW8Bit { SmallestTensor = 300, PagedAbove = 0 }),
         ["8-bit AdamW in bfloat16"] = Optimized(new AdamW8Bit { SmallestTensor = 300 }, ScalarType.BFloat16),
+        ["bfloat16 with masters"] = Optimized(new FullAdamW(), ScalarType.BFloat16),
+        ["bfloat16 with masters on pages"] = Optimized(new FullAdamW { PagedAbove = 0 }, ScalarType.BFloat16),
+        ["bfloat16 without masters"] = Optimized(new FullAdamW { MasterWeights = false }, ScalarType.BFloat16),
+        ["bfloat16 with masters, accumulation and a policy that writes weights"] = new(model => model.TrainOnly("*"),
+            options => options with { Accumulation = 3, LearningRate = 1e-4, Policies = [new Rounding()] }) { Type = ScalarType.BFloat16 },
     };
 
     public static TheoryData<string> Names => [.. Cases.Keys];
@@ -88,6 +94,21 @@ public sealed class ResumeTests : IDisposable
         options = options with { Evaluate = () => Losses[done / 2 - 1], OnStep = options.OnStep };
         var policies = options.Policies.Append(new Counting(step => done = step + 1)).ToList();
         return (model, Trainer.Fit(model, BatchAt, options with { Policies = policies }));
+    }
+
+    /// <summary>Changes some of the weights after each step, behind the optimizer's back.</summary>
+    private sealed class Rounding : TrainingPolicy
+    {
+        private Parameter[] parameters = [];
+
+        public override void Begin(nn.Module model, TrainingOptions options) => parameters = [.. model.parameters().Where(p => p.ndim >= 2)];
+
+        public override void AfterUpdate(TrainingUpdate update)
+        {
+            using var grad = no_grad();
+            using var scope = NewDisposeScope();
+            foreach (var parameter in parameters) parameter.narrow(0, update.Step % parameter.shape[0], 1).mul_(1 + 1.0 / 64);
+        }
     }
 
     /// <summary>A rule with a generator of its own: what it has drawn so far decides what comes.</summary>

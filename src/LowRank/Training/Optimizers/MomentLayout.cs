@@ -8,11 +8,23 @@ using static TorchSharp.torch;
 
 namespace LowRank;
 
-/// <summary>How moments are kept: in the parameter's type, in float32 beside 16 bits, as 8-bit codes.</summary>
+/// <summary>How moments are kept: in the type of what is stepped, in float32 beside 16 bits, as 8-bit codes.</summary>
 internal enum MomentKind { Full, Wide, EightBit }
 
 /// <summary>Elements [Start, Start + Count) of a parameter, whose moments come and go together.</summary>
-internal readonly record struct MomentSlice(int Parameter, long Start, long Count, MomentKind Kind, long Bytes, bool Paged);
+/// <param name="Parameter">The parameter's number.</param>
+/// <param name="Start">The first element.</param>
+/// <param name="Count">Elements.</param>
+/// <param name="Kind">How the moments are kept.</param>
+/// <param name="HasMaster">Is a float32 master stepped in the parameter's place (<see cref="MasterMoments"/>)?</param>
+/// <param name="Bytes">Of both moments and the master.</param>
+/// <param name="Paged">Do they lie on pages?</param>
+internal readonly record struct MomentSlice(int Parameter, long Start, long Count, MomentKind Kind, bool HasMaster, long Bytes, bool Paged)
+{
+    /// <summary>Bytes alive on the device for the time of the slice's step, beside what stays there: what comes from pages, and a 16-bit gradient
+    /// as float32.</summary>
+    public long Passing => (Paged ? Bytes : 0) + (HasMaster ? Count * sizeof(float) : 0);
+}
 
 internal static class MomentLayout
 {
@@ -44,13 +56,16 @@ internal static class MomentLayout
         long Longest(int i)
         {
             var (elements, type, contiguous) = parameters[i];
-            return contiguous && CanBeCut(how.KindOf(type, elements), type) ? Math.Min(Slice, elements) : elements;
+            var stepped = how.Stepped(type);
+            return contiguous && CanBeCut(how.KindOf(stepped, elements), stepped) ? Math.Min(Slice, elements) : elements;
         }
 
         MomentSlice Cut(int i, long start, long count)
         {
-            var kind = how.KindOf(parameters[i].Type, parameters[i].Elements);
-            return new(i, start, count, kind, Bytes(kind, parameters[i].Type, count), Paged: false);
+            var (elements, type, _) = parameters[i];
+            var stepped = how.Stepped(type);
+            var kind = how.KindOf(stepped, elements);
+            return new(i, start, count, kind, stepped != type, Bytes(kind, stepped, count) + (stepped != type ? count * stepped.ElementSize() : 0), Paged: false);
         }
     }
 

@@ -57,14 +57,15 @@ public sealed partial class MomentOptimizer
             using var scope = NewDisposeScope();
             var steps = read($"{name}.step").item<long>();
             var parts = Whole(parameter).Select(part => read($"{name}.{part.Name}").reshape(-1)).ToList();
+            var done = new long[parts.Count];
             foreach (var slice in slicesOf[parameter])
                 slice.AtHand(() =>
                 {
                     slice.Steps = steps;
-                    foreach (var (i, (_, elements, _)) in slice.Parts.Index())
+                    foreach (var (i, (state, (_, elements, _))) in slice.State.Zip(slice.Parts).Index())
                     {
-                        var start = i < 2 ? slice.Start : slice.Start / AdamW8Kernel.Block;          // numbers or codes, then scales
-                        slice.State[i].copy_(parts[i].narrow(0, start, elements).view(slice.State[i].shape));
+                        state.copy_(parts[i].narrow(0, done[i], elements).view(state.shape));
+                        done[i] += elements;
                     }
                 });
         }

@@ -12,6 +12,7 @@ public sealed partial class MomentOptimizer : IDisposable
     private readonly List<(string Name, Parameter Parameter)> named = [];
     private readonly Dictionary<object, List<Moments>> slicesOf = new(ReferenceEqualityComparer.Instance);
     private readonly HashSet<object> steppedTogether = new(ReferenceEqualityComparer.Instance);
+    private readonly HashSet<Parameter> mastered = new(ReferenceEqualityComparer.Instance);
     private readonly Dictionary<string, EightBitDevice> devices = [];
     private readonly List<(string Name, long Start)> coded = [];      // slices whose moments are codes
     private readonly AdamW? together;
@@ -37,8 +38,9 @@ public sealed partial class MomentOptimizer : IDisposable
         }
         var layout = MomentLayout.Of(how, [.. named.Select(n => (n.Parameter.numel(), n.Parameter.dtype, n.Parameter.is_contiguous()))]);
         (DeviceBytes, PagedBytes) = (layout.Where(s => !s.Paged).Sum(s => s.Bytes), layout.Where(s => s.Paged).Sum(s => s.Bytes));
-        foreach (var (i, _, count, kind, _, paged) in layout)
-            if (kind == MomentKind.Full && !paged && count == named[i].Parameter.numel()) steppedTogether.Add(named[i].Parameter);
+        foreach (var slice in layout)
+            if (slice is { Kind: MomentKind.Full, HasMaster: false, Paged: false } && slice.Count == named[slice.Parameter].Parameter.numel())
+                steppedTogether.Add(named[slice.Parameter].Parameter);
         try
         {
             if (steppedTogether.Count > 0)
@@ -63,24 +65,26 @@ public sealed partial class MomentOptimizer : IDisposable
         {
             var parameter = of.Parameter;
             if (options.amsgrad == true || options.maximize == true)
-                throw new ArgumentException("AMSGrad and maximizing are for FullAdamW without pages; leave them or the choice of an optimizer out");
-            Moments moments = slice.Kind switch
+                throw new ArgumentException("AMSGrad and maximizing are for FullAdamW without pages and masters; leave them or the choice of an optimizer out");
+            Moments Of(Parameter stepped, long start) => slice.Kind switch
             {
-                MomentKind.Full => new FullMoments(parameter, options, slice.Start, slice.Count),
-                MomentKind.Wide => new WideMoments(parameter, options, slice.Start, slice.Count),
-                _ => new EightBitMoments(parameter, options, slice.Start, slice.Count, coded.Count, On),
+                MomentKind.Full => new FullMoments(stepped, options, start, slice.Count),
+                MomentKind.Wide => new WideMoments(stepped, options, start, slice.Count),
+                _ => new EightBitMoments(stepped, options, start, slice.Count, coded.Count, On),
             };
-            if (moments is EightBitMoments) coded.Add((of.Name, slice.Start));
+            var moments = slice.HasMaster ? new MasterMoments(parameter, options, slice.Start, slice.Count, master => Of(master, 0)) : Of(parameter, slice.Start);
+            if (slice.Kind == MomentKind.EightBit) coded.Add((of.Name, slice.Start));
             slicesOf[parameter].Add(moments);
+            if (slice.HasMaster) mastered.Add(parameter);
             if (slice.Paged)
                 moments.MoveToPages(part => part.device_type == DeviceType.CPU ? new FilePage(file ??= new(how.PageFolder), part) : new HostPage(part));
         }
     }
 
-    /// <summary>Bytes of moments that lie on the parameters' device between two steps.</summary>
+    /// <summary>Bytes of moments and masters that lie on the parameters' device between two steps.</summary>
     public long DeviceBytes { get; }
 
-    /// <summary>Bytes of moments that lie on pages.</summary>
+    /// <summary>Bytes of moments and masters that lie on pages.</summary>
     public long PagedBytes { get; }
 
     /// <summary>Forgets the gradients.</summary>
@@ -89,6 +93,17 @@ public sealed partial class MomentOptimizer : IDisposable
         foreach (var (_, parameter) in named)
             if (parameter.grad is { } gradient)
                 using (gradient) parameter.grad = null!;
+    }
+
+    /// <summary>Turns the 16-bit gradients of parameters that have masters into float32 ones. The next backward then adds to them in float32, where a sum
+    /// in 16 bits would lose of each batch what is below its last place.</summary>
+    public void WidenGradients()
+    {
+        using var guard = no_grad();
+        foreach (var parameter in mastered)
+            if (parameter.grad is { } gradient && Precision.Wide(gradient.dtype) != gradient.dtype)
+                using (gradient)
+                using (var wide = Precision.Widen(gradient)) parameter.grad = wide;
     }
 
     /// <summary>A step for every parameter that has a gradient.</summary>
@@ -136,7 +151,7 @@ public sealed partial class MomentOptimizer : IDisposable
     }
 
     /// <summary>Copies of all that is remembered, on the CPU, for <see cref="Restore(IReadOnlyDictionary{string, Tensor})"/>: "NAME.step" and, as torch and bitsandbytes call them,
-    /// "NAME.exp_avg" and "NAME.exp_avg_sq" or "NAME.state1", "NAME.state2", "NAME.absmax1", "NAME.absmax2". Pages make no difference. The
+    /// "NAME.exp_avg" and "NAME.exp_avg_sq" or "NAME.state1", "NAME.state2", "NAME.absmax1", "NAME.absmax2"; and "NAME.master". Pages make no difference. The
     /// tensors belong to the caller.</summary>
     public Dictionary<string, Tensor> Capture()
     {

@@ -1,5 +1,5 @@
 // What AdamW remembers of a slice of a parameter, at hand or on pages, and its step. Three kinds: torch's own (FullMoments), float32 moments
-// of 16-bit numbers (WideMoments), 8-bit codes (EightBitMoments).
+// of 16-bit numbers (WideMoments), 8-bit codes (EightBitMoments). MasterMoments are one of them over a float32 copy of 16-bit numbers.
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
@@ -66,33 +66,35 @@ internal abstract class Moments(Parameter parameter, AdamW.Options options, long
             use();
             return;
         }
-        var state = pages.Select(page => empty(page.Shape, page.Type, page.Device).DetachFromDisposeScope()).ToArray();
-        State = state;
+        State = [.. pages.Select(page => empty(page.Shape, page.Type, page.Device).DetachFromDisposeScope())];
         try
         {
-            foreach (var (part, page) in state.Zip(pages)) page.Read(part);
+            foreach (var (part, page) in State.Zip(pages)) page.Read(part);
             use();
         }
         catch
         {
-            foreach (var part in state) part.Dispose();
+            Free();
             throw;
         }
         ToPages();
     }
 
+    /// <summary>Gives the memory of what is remembered back.</summary>
+    public virtual void Free()
+    {
+        foreach (var part in State) part.Dispose();
+    }
+
     private void ToPages()
     {
-        foreach (var (part, page) in State.Zip(pages!))
-        {
-            page.Write(part);
-            part.Dispose();
-        }
+        foreach (var (part, page) in State.Zip(pages!)) page.Write(part);
+        Free();
     }
 
     public virtual void Dispose()
     {
-        foreach (var part in State) part.Dispose();
+        Free();
         foreach (var page in pages ?? []) page.Dispose();
     }
 
@@ -108,9 +110,10 @@ internal abstract class Moments(Parameter parameter, AdamW.Options options, long
         if (parameter.is_contiguous()) values.narrow(0, 0, 0).zero_();          // tells libtorch that the parameter has changed
         else parameter.copy_(values.view(parameter.shape));
         return bad;
-
-        Tensor Flat(Tensor tensor) => tensor.contiguous().view(-1).narrow(0, start, count);
     }
+
+    /// <summary>The slice of a tensor of the parameter's shape, [count]: its own memory if that is contiguous.</summary>
+    protected Tensor Flat(Tensor tensor) => tensor.contiguous().view(-1).narrow(0, start, count);
 }
 
 /// <summary>torch's own, of a parameter that it steps together with others or of a slice with an AdamW of its own.</summary>
