@@ -6,6 +6,9 @@ namespace LowRank;
 
 internal readonly record struct TokenRow(int[] Ids, bool[] Learned)
 {
+    /// <summary>Where the row holds several texts, their lengths; null: it is one.</summary>
+    public int[]? Texts { get; init; }
+
     /// <summary>At most so many tokens: the end is cut off, or, where then nothing to learn would be left, as much of the beginning that the
     /// first token to learn stands in the middle.</summary>
     public TokenRow Cut(int maximum)
@@ -30,6 +33,9 @@ internal readonly record struct TokenRow(int[] Ids, bool[] Learned)
                 ids[r * width + i] = rows[r].Ids[i];
                 if (rows[r].Learned[i]) labels[r * width + i] = rows[r].Ids[i];
             }
-        return new(tensor(ids, [rows.Count, width], device: device), tensor(labels, [rows.Count, width], device: device));
+        return new(tensor(ids, [rows.Count, width], device: device), tensor(labels, [rows.Count, width], device: device))
+        {
+            Segments = rows.Any(row => row.Texts is { Length: > 1 }) ? new([.. rows.Select(row => row.Texts ?? [row.Ids.Length])]) : null,
+        };
     }
 }

@@ -5,12 +5,13 @@ using static TorchSharp.torch;
 
 namespace LowRank;
 
-/// <summary>Projects, mixes the tokens, projects back: [batch, tokens, hidden] to the same.</summary>
+/// <summary>Projects, mixes the tokens, projects back: [batch, tokens, hidden] to the same. Rows that hold several texts come with where these
+/// are.</summary>
 /// <param name="name">Of the module.</param>
 /// <param name="headSize">d, the width of a head.</param>
 /// <param name="window">How many tokens a token sees, itself counted; null: all before it.</param>
 /// <param name="rotary">The rotary positions' angles; null: positions came with the embedding.</param>
-internal abstract class Attention(string name, long headSize, long? window, RotaryTable? rotary) : nn.Module<Tensor, Tensor>(name)
+internal abstract class Attention(string name, long headSize, long? window, RotaryTable? rotary) : nn.Module<Tensor, AttentionSegments?, Tensor>(name)
 {
     /// <summary>Trained keys and values before the tokens' (prefix tuning); null: none.</summary>
     public LayerPrefix? Prefix { get; set; }
@@ -22,10 +23,16 @@ internal abstract class Attention(string name, long headSize, long? window, Rota
     /// <param name="q">[batch, tokens, heads · d]</param>
     /// <param name="k">[batch, tokens, key heads · d]</param>
     /// <param name="v">[batch, tokens, key heads · d]</param>
+    /// <param name="segments">The texts that don't see each other; null: each row is one.</param>
     /// <returns>[batch, tokens, heads · d]</returns>
-    protected Tensor Mix(Tensor q, Tensor k, Tensor v)
+    protected Tensor Mix(Tensor q, Tensor k, Tensor v, AttentionSegments? segments)
     {
         if (Cache is { } cache) return CachedAttention.Apply(q, k, v, rotary, cache, headSize, window);
+        return segments is null ? Mix(q, k, v) : segments.Mix(q, k, v, Mix);
+    }
+
+    private Tensor Mix(Tensor q, Tensor k, Tensor v)
+    {
         var angles = rotary?.Rows(Prefix?.Tokens ?? 0, q.shape[1], q.dtype, q.device);
         return Prefix is { } prefix
             ? PrefixAttention.Apply(q, k, v, angles, prefix, headSize, window)
@@ -51,10 +58,10 @@ internal sealed class LlamaAttention : Attention
         RegisterComponents();
     }
 
-    public override Tensor forward(Tensor input)
+    public override Tensor forward(Tensor input, AttentionSegments? segments)
     {
         var outputs = AdaptedLinear.ForwardAll(input, q_proj, k_proj, v_proj);
-        return o_proj.forward(Mix(PerHead(q_norm, outputs[0]), PerHead(k_norm, outputs[1]), outputs[2]));
+        return o_proj.forward(Mix(PerHead(q_norm, outputs[0]), PerHead(k_norm, outputs[1]), outputs[2], segments));
     }
 
     /// <summary>[batch, tokens, heads · d], each head's d numbers normalized.</summary>
@@ -77,10 +84,10 @@ internal sealed class FusedAttention : Attention
         RegisterComponents();
     }
 
-    public override Tensor forward(Tensor input)
+    public override Tensor forward(Tensor input, AttentionSegments? segments)
     {
         var parts = qkv_proj.forward(input).split(widths, -1);                  // views
-        return o_proj.forward(Mix(parts[0].contiguous(), parts[1].contiguous(), parts[2].contiguous()));
+        return o_proj.forward(Mix(parts[0].contiguous(), parts[1].contiguous(), parts[2].contiguous(), segments));
     }
 }
 
@@ -96,9 +103,9 @@ internal sealed class Gpt2Attention : Attention
         RegisterComponents();
     }
 
-    public override Tensor forward(Tensor input)
+    public override Tensor forward(Tensor input, AttentionSegments? segments)
     {
         var parts = c_attn.forward(input).chunk(3, -1);                         // views
-        return c_proj.forward(Mix(parts[0].contiguous(), parts[1].contiguous(), parts[2].contiguous()));
+        return c_proj.forward(Mix(parts[0].contiguous(), parts[1].contiguous(), parts[2].contiguous(), segments));
     }
 }

@@ -48,7 +48,12 @@ public sealed partial class CausalLm : nn.Module<Tensor, Tensor>
     /// <summary>Logits of the token after each one.</summary>
     /// <param name="ids">[batch, tokens] int64; rows shorter than the longest are filled up on the right with any id.</param>
     /// <returns>[batch, tokens, vocabulary]; meaningless at filled-up places. Causal attention keeps them from every other place.</returns>
-    public override Tensor forward(Tensor ids) => Head(Body.forward(Checked(ids)));
+    public override Tensor forward(Tensor ids) => forward(ids, null);
+
+    /// <param name="ids">[batch, tokens] int64</param>
+    /// <param name="segments">The texts that share the rows, each of which sees itself alone; null: each row is one.</param>
+    /// <inheritdoc cref="forward(Tensor)"/>
+    public Tensor forward(Tensor ids, Segments? segments) => Head(Body.forward(Checked(ids), segments));
 
     /// <summary>Logits of the token after each row's last: the head multiplies one place instead of all.</summary>
     /// <param name="ids">[batch, tokens] int64</param>
@@ -81,22 +86,36 @@ public sealed partial class CausalLm : nn.Module<Tensor, Tensor>
     /// <summary>Mean cross entropy of predicting each label from the tokens before it, in nats.</summary>
     /// <param name="ids">[batch, tokens] int64</param>
     /// <param name="labels">[batch, tokens] int64, not shifted; -100 is left out; null: <paramref name="ids"/>.</param>
+    /// <param name="segments">The texts that share the rows: each sees itself alone, and none's first token is predicted. Null: each row is one
+    /// text.</param>
     /// <returns>A scalar; NaN when no label is left to predict, as the mean of nothing is.</returns>
-    public Tensor Loss(Tensor ids, Tensor? labels = null)
+    public Tensor Loss(Tensor ids, Tensor? labels = null, Segments? segments = null)
     {
         labels ??= ids;
         if (!labels.shape.SequenceEqual(ids.shape))
             throw new ArgumentException($"labels are [{string.Join(", ", labels.shape)}]; they must have the ids' shape, [{string.Join(", ", ids.shape)}]");
         using var scope = NewDisposeScope();
-        var hidden = Body.forward(Checked(ids));                 // [batch, tokens, hidden]
-        var following = full_like(labels, NextTokenLoss.Ignored);
-        following.narrow(1, 0, labels.shape[1] - 1).copy_(labels.narrow(1, 1, labels.shape[1] - 1));
-        var targets = following.flatten();                        // the label after each place; none after the last
+        var hidden = Body.forward(Checked(ids), segments);       // [batch, tokens, hidden]
+        var targets = Targets(labels, segments).flatten();
         // A dense head without adapters is part of the loss: tokens × vocabulary is never held whole, which for a large vocabulary is most of a step.
         var loss = (lm_head ?? Body.Embedding) is { HasActiveAdapters: false, Weight.Parameter: { } weight }
             ? NextTokenLoss.OfHidden(hidden.flatten(0, 1), weight, targets)
             : NextTokenLoss.OfLogits(Head(hidden).flatten(0, 1), targets);
         return loss.MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The loss of a batch, with whatever it says of its rows.</summary>
+    /// <inheritdoc cref="Loss(Tensor, Tensor?, Segments?)"/>
+    public Tensor Loss(Batch batch) => Loss(batch.Ids, batch.Labels, batch.Segments);
+
+    /// <summary>The label after each place, [batch, tokens]; none after the last one of a row or a text.</summary>
+    internal static Tensor Targets(Tensor labels, Segments? segments)
+    {
+        using var scope = NewDisposeScope();
+        if (segments is not null) segments.LeaveFirstsOut(labels = labels.contiguous().clone());
+        var following = full_like(labels, NextTokenLoss.Ignored);
+        following.narrow(1, 0, labels.shape[1] - 1).copy_(labels.narrow(1, 1, labels.shape[1] - 1));
+        return following.MoveToOuterDisposeScope();
     }
 
     /// <summary>The embedding's output, then each layer's, the last one after the final norm: [batch, tokens, hidden] each.</summary>

@@ -41,11 +41,16 @@ internal abstract class Decoder : nn.Module<Tensor, Tensor>, IRecomputable
 
     /// <param name="ids">[batch, tokens] int64</param>
     /// <returns>[batch, tokens, hidden]</returns>
-    public override Tensor forward(Tensor ids)
+    public override Tensor forward(Tensor ids) => forward(ids, null);
+
+    /// <param name="ids">[batch, tokens] int64</param>
+    /// <param name="segments">The texts in the rows, each of which sees itself alone; null: each row is one.</param>
+    /// <returns>[batch, tokens, hidden]</returns>
+    public Tensor forward(Tensor ids, Segments? segments)
     {
         using var scope = NewDisposeScope();
         Tensor? hidden = null;
-        foreach (var state in States(ids))
+        foreach (var state in States(ids, segments))
         {
             hidden?.Dispose();                      // without gradients one layer's output is alive, not all of them
             hidden = state;
@@ -54,28 +59,29 @@ internal abstract class Decoder : nn.Module<Tensor, Tensor>, IRecomputable
     }
 
     /// <summary>The embedding's output, then each layer's, the last one after the final norm.</summary>
-    public IEnumerable<Tensor> States(Tensor ids)
+    public IEnumerable<Tensor> States(Tensor ids, Segments? segments = null)
     {
-        var hidden = Embedded(ids);                 // [batch, tokens] -> [batch, tokens, hidden]
+        var apart = segments?.For(ids.shape[0], ids.shape[1], PromptNow?.VirtualTokens ?? 0, ids.device);
+        var hidden = Embedded(ids, apart);          // [batch, tokens] -> [batch, tokens, hidden]
         var layers = Layers;
         for (var i = 0; i < layers.Count; i++)
         {
             yield return OfTokens(hidden);
-            hidden = Recomputes ? Recomputed.Of(layers[i], Marked(hidden, i)) : layers[i].forward(Marked(hidden, i));
+            hidden = Recomputes ? Recomputed.Of(layers[i], Marked(hidden, i), apart) : layers[i].forward(Marked(hidden, i), apart);
         }
         yield return FinalNorm.forward(OfTokens(Marked(hidden, layers.Count)));
     }
 
     /// <summary>The embedded tokens with the positions that are learned: rotary ones come in attention.</summary>
-    protected virtual Tensor WithPositions(Tensor hidden) => hidden;
+    protected virtual Tensor WithPositions(Tensor hidden, AttentionSegments? segments) => hidden;
 
-    private Tensor Embedded(Tensor ids)
+    private Tensor Embedded(Tensor ids, AttentionSegments? segments)
     {
         using var scope = NewDisposeScope();
         var hidden = Scaled(Embedding.Lookup(ids));
         if (PromptNow is { } prompt) hidden = prompt.Before(hidden);
         cache?.Begin(hidden.shape[1]);
-        return WithPositions(hidden).MoveToOuterDisposeScope();
+        return WithPositions(hidden, segments).MoveToOuterDisposeScope();
     }
 
     /// <summary>Rows of the embedding as they enter the first layer, [..., hidden].</summary>

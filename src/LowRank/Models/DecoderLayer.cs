@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace LowRank;
 
 /// <summary>One layer: attention and MLP, each behind a norm and added to the residual stream.</summary>
-internal abstract class DecoderLayer(string name) : nn.Module<Tensor, Tensor>(name)
+internal abstract class DecoderLayer(string name) : nn.Module<Tensor, AttentionSegments?, Tensor>(name)
 {
     protected abstract Attention Attention { get; }
 
@@ -27,11 +27,12 @@ internal abstract class DecoderLayer(string name) : nn.Module<Tensor, Tensor>(na
     public LayerCache? Cache { set => Attention.Cache = value; }
 
     /// <param name="input">[batch, tokens, hidden]</param>
-    public override Tensor forward(Tensor input)
+    /// <param name="segments">The texts in its rows; null: each row is one.</param>
+    public override Tensor forward(Tensor input, AttentionSegments? segments)
     {
         // When the scope ends, only what backward needs is left, in the graph's own hands.
         using var scope = NewDisposeScope();
-        var mixed = Attention.forward(AttentionNorm.forward(input));
+        var mixed = Attention.forward(AttentionNorm.forward(input), segments);
         var attended = input + (AfterAttention?.forward(mixed) ?? mixed);
         var fed = Mlp.forward(MlpNorm.forward(attended));
         return (attended + (AfterMlp?.forward(fed) ?? fed)).MoveToOuterDisposeScope();

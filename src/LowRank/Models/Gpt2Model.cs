@@ -29,7 +29,11 @@ internal sealed class Gpt2Model : Decoder
     protected override nn.Module<Tensor, Tensor> FinalNorm => ln_f;
 
     /// <summary>A prefix takes up the first positions.</summary>
-    protected override Tensor WithPositions(Tensor hidden) => Cache is { } cache ? wpe.AddTo(hidden, cache.Positions) : wpe.AddTo(hidden, h[0].Prefix?.Tokens ?? 0);
+    protected override Tensor WithPositions(Tensor hidden, AttentionSegments? segments)
+    {
+        var start = h[0].Prefix?.Tokens ?? 0;
+        return Cache is { } cache ? wpe.AddTo(hidden, cache.Positions) : segments is null ? wpe.AddTo(hidden, start) : wpe.AddTo(hidden, segments, start);
+    }
 }
 
 /// <summary>A layer of it.</summary>
@@ -62,6 +66,7 @@ internal sealed class Gpt2Layer : DecoderLayer
 internal sealed class PositionTable : nn.Module
 {
     private readonly Parameter weight;              // [positions, hidden]
+    private readonly RowTable reader = new();
 
     public PositionTable(long positions, long hidden, ModelBuild build) : base(nameof(PositionTable))
     {
@@ -73,11 +78,25 @@ internal sealed class PositionTable : nn.Module
     /// <exception cref="ArgumentException">There are more tokens than positions.</exception>
     public Tensor AddTo(Tensor hidden, long start)
     {
-        var (end, positions) = (start + hidden.shape[1], weight.shape[0]);
-        if (end > positions) throw new ArgumentException($"the model has {positions} positions, and the last token would be at the {end}th; cut the text, or the prompt or prefix before it");
+        Require(start + hidden.shape[1]);
         return hidden.add(weight.narrow(0, start, hidden.shape[1]));
+    }
+
+    /// <summary>hidden [rows, tokens, hidden], the texts in whose rows each begin at a position.</summary>
+    /// <exception cref="ArgumentException">A text has more tokens than positions.</exception>
+    public Tensor AddTo(Tensor hidden, AttentionSegments segments, long start)
+    {
+        Require(start + segments.Longest);
+        using var scope = NewDisposeScope();
+        return hidden.add(reader.Of(weight, segments.Positions.add(start))).MoveToOuterDisposeScope();
     }
 
     /// <summary>hidden [rows, tokens, hidden], each token at a position of its own, [rows, tokens]; all of them are in the table.</summary>
     public Tensor AddTo(Tensor hidden, Tensor positions) => hidden.add(weight.index_select(0, positions.flatten()).view(hidden.shape));
+
+    private void Require(long end)
+    {
+        var positions = weight.shape[0];
+        if (end > positions) throw new ArgumentException($"the model has {positions} positions, and the last token would be at the {end}th; cut the text, or the prompt or prefix before it");
+    }
 }

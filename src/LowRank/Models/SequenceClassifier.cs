@@ -176,6 +176,7 @@ public sealed class SequenceClassifier : nn.Module<Tensor, Tensor>
         return row.add(last);
     }
 
-    private static Tensor Classes(Batch batch) =>
-        batch.Labels ?? throw new ArgumentException("the batch has no labels; a classifier learns from a class for each row");
+    private static Tensor Classes(Batch batch) => batch.Segments is not null
+        ? throw new ArgumentException("rows hold several texts, and a classifier says one class a row, of its last token; give it a text a row")
+        : batch.Labels ?? throw new ArgumentException("the batch has no labels; a classifier learns from a class for each row");
 }

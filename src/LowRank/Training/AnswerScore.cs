@@ -22,6 +22,7 @@ public sealed record AnswerScore(long Questions, long Exact, long Tokens, long R
     /// <summary>Asks the model everything that the batches' labels ask for.</summary>
     /// <param name="model">In evaluation mode meanwhile.</param>
     /// <param name="batches">As <see cref="QuestionBatches.InOrder"/> gives; labels null: every token is asked for.</param>
+    /// <exception cref="ArgumentException">Rows are packed.</exception>
     public static AnswerScore Of(CausalLm model, IEnumerable<Batch> batches)
     {
         using var _ = no_grad();
@@ -33,6 +34,7 @@ public sealed record AnswerScore(long Questions, long Exact, long Tokens, long R
             foreach (var batch in batches)
             {
                 using var scope = NewDisposeScope();
+                if (batch.Segments is not null) throw new ArgumentException("rows hold several texts, and answers are counted by rows; give a question a row");
                 var width = batch.Ids.shape[1] - 1;
                 var labels = (batch.Labels ?? batch.Ids).narrow(1, 1, width);                       // [batch, tokens - 1]
                 var asked = labels.ne(NextTokenLoss.Ignored);

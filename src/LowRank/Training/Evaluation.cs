@@ -33,10 +33,9 @@ public static class Evaluation
             foreach (var batch in batches)
             {
                 using var scope = NewDisposeScope();
-                var labels = (batch.Labels ?? batch.Ids).narrow(1, 1, batch.Ids.shape[1] - 1);
-                var asked = labels.ne(NextTokenLoss.Ignored).sum().item<long>();
+                var asked = CausalLm.Targets(batch.Labels ?? batch.Ids, batch.Segments).ne(NextTokenLoss.Ignored).sum().item<long>();
                 if (asked == 0) continue;
-                nats += (double)model.Loss(batch.Ids, batch.Labels) * asked;
+                nats += (double)model.Loss(batch) * asked;
                 tokens += asked;
             }
             return new(nats, tokens);

@@ -17,7 +17,7 @@ public static class Trainer
     /// <exception cref="InvalidDataException">There are checkpoints, and none of them is whole.</exception>
     /// <exception cref="IOException">A checkpoint can't be written, or its folder is in use; those before are as they were.</exception>
     public static TrainingRun Fit(CausalLm model, Func<long, Batch> data, TrainingOptions? options = null) =>
-        Fit(model, batch => model.Loss(batch.Ids, batch.Labels), data, options);
+        Fit(model, model.Loss, data, options);
 
     /// <summary>Trains a language model on a sequence of batches, begun again when it ends. A run that goes on from a checkpoint passes over those
     /// that it has seen.</summary>

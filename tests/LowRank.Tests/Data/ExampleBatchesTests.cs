@@ -107,7 +107,21 @@ public sealed class ExampleBatchesTests
         Assert.InRange(rows.Count, needed / 64.0, 1.06 * needed / 64);
         Assert.Equal(examples.Sum(e => e.Answer.Length + 1), rows.Sum(row => row.Labels.Count(label => label >= 0)));
         Assert.All(rows, row => Assert.All(row.Ids.Zip(row.Labels), pair => Assert.True(pair.Second == -100 || pair.Second == pair.First)));
-        Assert.All(rows, row => Assert.DoesNotContain((0L, 0L), row.Ids.Zip(row.Ids.Skip(1)))); // one end of text between two
+        // Each example is in its row as it is in a row of its own.
+        var own = new ExampleBatches(Bytes, examples, 1, 64).InOrder().SelectMany(RowsOf).Select(row => string.Join(' ', row.Ids.Concat(row.Labels))).Order();
+        var apart = batches.InOrder().SelectMany(batch => RowsOf(batch).Zip(batch.Segments?.Lengths ?? [[(int)batch.Ids.shape[1]]])).SelectMany(pair => pair.Second.Select((length, i) =>
+            string.Join(' ', pair.First.Ids.Skip(pair.Second.Take(i).Sum()).Take(length).Concat(pair.First.Labels.Skip(pair.Second.Take(i).Sum()).Take(length)))));
+        Assert.Equal(own, apart.Order());
+    }
+
+    [Fact]
+    public void A_packed_epoch_has_the_loss_of_its_examples_in_rows_of_their_own()
+    {
+        using var model = new CausalLm(new LlamaConfig { VocabularySize = 257, HiddenSize = 16, IntermediateSize = 24, Layers = 2, Heads = 2, KeyValueHeads = 1 }, seed: 4, ScalarType.Float64);
+        TextScore Of(Rows rows) => Evaluation.Score(model, new ExampleBatches(Bytes, Texts(90), 4, 64, rows).InOrder());
+        var (single, packed) = (Of(Rows.Single), Of(Rows.Packed));
+        Assert.Equal(single.Tokens, packed.Tokens);
+        Assert.Equal(single.TotalNats, packed.TotalNats, 1e-8);
     }
 
     [Fact]

@@ -16,8 +16,8 @@ public enum Rows
     ByLength,
 
     /// <summary>Several examples a row, as many as fit (best fit): nearly nothing is filled up, and short examples train several times faster.
-    /// They stand one behind the other with an end of text between, and <b>attention is not kept apart: an example sees those before it in
-    /// its row</b>, as with most trainers' packing. Which share a row is the same in each epoch. Examples are encoded once beforehand to measure them.</summary>
+    /// Each sees itself alone and counts its positions from 0 (<see cref="Batch.Segments"/>), so that a batch's loss is that of its examples in
+    /// rows of their own. Which share a row is the same in each epoch. Examples are encoded once beforehand to measure them.</summary>
     Packed,
 }
 
@@ -66,7 +66,8 @@ public sealed class ExampleBatches
     public int LongestRow => lengths is null || packing is not null ? maximumTokens : lengths.Max();
 
     /// <summary>Training batch number <paramref name="step"/>, from 0, without end: each epoch has every row once, in an order of its own.
-    /// Ids [batch, tokens] int64, and labels of the same shape, −100 where nothing is asked.</summary>
+    /// Ids [batch, tokens] int64, and labels of the same shape, −100 where nothing is asked; of packed rows where each example lies too, for
+    /// <see cref="CausalLm.Loss(Batch)"/>.</summary>
     public Batch At(long step)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(step);
@@ -82,18 +83,11 @@ public sealed class ExampleBatches
 
     private TokenRow Row(int index) => ExampleTokens.Of(tokenizer, examples[index], learnPrompts).Cut(maximumTokens);
 
-    /// <summary>Examples side by side. Where one token both begins and ends texts, one stands between two of them.</summary>
+    /// <summary>Examples side by side, each as it is in a row of its own.</summary>
     private TokenRow Joined(ReadOnlySpan<int> indices)
     {
-        var (ids, learned) = (new List<int>(maximumTokens), new List<bool>(maximumTokens));
-        foreach (var index in indices)
-        {
-            var row = Row(index);
-            var skipped = ids.Count > 0 && row.Ids[0] == ids[^1] && tokenizer.Opening.Contains(row.Ids[0]) ? 1 : 0;
-            ids.AddRange(row.Ids[skipped..]);
-            learned.AddRange(row.Learned[skipped..]);
-        }
-        return new([.. ids], [.. learned]);
+        TokenRow[] rows = [.. indices.ToArray().Select(Row)];
+        return new([.. rows.SelectMany(row => row.Ids)], [.. rows.SelectMany(row => row.Learned)]) { Texts = [.. rows.Select(row => row.Ids.Length)] };
     }
 
     /// <summary>The epoch's order in stretches of 50 batches, each sorted by length and cut into batches, and those in an order of their own.</summary>

@@ -28,7 +28,11 @@ internal static class RunFacts
     }
 
     /// <summary>A batch by its content.</summary>
-    public static string Of(Batch batch) => HashOf(batch.Labels is null ? [batch.Ids] : [batch.Ids, batch.Labels]);
+    public static string Of(Batch batch)
+    {
+        using var segments = batch.Segments?.ToTensor();
+        return HashOf(new[] { batch.Ids, batch.Labels, segments }.OfType<Tensor>());
+    }
 
     /// <summary>Types, shapes and content of tensors, in 16 bytes of SHA-256.</summary>
     public static string HashOf(IEnumerable<Tensor> tensors)
