@@ -18,7 +18,7 @@ CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 [
     ("call", true, "an operator's call"), ("step", true, "a training step of every method"), ("optimizer", true, "AdamW in float32, in 8 bits and on pages"),
     ("quantize", true, "to codes and back"), ("matvec", true, "products of a few rows with codes"), ("draw", true, "charts of 10,000 numbers"),
-    ("generate", false, "text, token by token"), ("large", false, "steps of 98 million parameters over NF4, and their memory"), ("gpu", false, "on a GPU: its kernels and steps"),
+    ("generate", false, "text, token by token"), ("packing", false, "examples in rows of their own and packed"), ("precision", false, "16 bits beside 32, with masters and without"), ("large", false, "steps of 98 million parameters over NF4, and their memory"), ("gpu", false, "on a GPU: its kernels and steps"),
 ];
 string[] all = [.. known.Where(one => one.InAll).Select(one => one.Name)];
 var which = new Argument<string[]>("benchmarks")
@@ -62,6 +62,8 @@ command.SetAction(parsed =>
     if (chosen.Contains("matvec")) Multiplying.Run(results, count);
     if (chosen.Contains("large")) LargeModel.Run(results, 5);
     if (chosen.Contains("generate")) Generating.Run(results);
+    if (chosen.Contains("packing")) PackedRows.Run(results, Math.Min(count, 7));
+    if (chosen.Contains("precision")) Precision.Run(results, Math.Min(count, 15), parts);
     if (chosen.Contains("draw")) Drawing.Run(results, count);
     List<string> failures = [];
     if (onGpu)

@@ -40,13 +40,13 @@ public sealed record TrainingOptions
     /// <summary>AdamW's ε.</summary>
     public double Epsilon { get; init; } = 1e-8;
 
-    /// <summary>How AdamW keeps its moments: in full, as 8-bit codes, on pages.</summary>
+    /// <summary>How AdamW keeps its moments: in full, as 8-bit codes, on pages; and whether it steps 16-bit parameters as float32 masters.</summary>
     public TrainingOptimizer Optimizer { get; init; } = new FullAdamW();
 
     /// <summary>Gradients are scaled down to this norm over all parameters; infinity leaves them.</summary>
     public double MaxGradientNorm { get; init; } = 1;
 
-    /// <summary>Batches whose gradients are averaged into one step.</summary>
+    /// <summary>Batches whose gradients are averaged into one step; those of 16-bit parameters are summed in float32 where these have masters.</summary>
     public int Accumulation { get; init; } = 1;
 
     /// <summary>Keep each decoder layer's input alone for backward and compute the layer again there: the activations of one layer in memory instead
