@@ -19,16 +19,16 @@ internal sealed class AttentionSegments
     private readonly Tensor back;               // [rows · places] where each place of the rows is in the groups; 0 where it is in no text
     private readonly Tensor? unread;            // [padded, 1] what back never says: filling, and further copies of a soft prompt; null: nothing
     private readonly Tensor? outside;           // [rows · places, 1] what is in no text; null: nothing
-    private readonly bool copies;               // does a place stand in several texts?
+    private readonly Tensor? copies, copied;    // [n] further copies of a soft prompt's places, and the places; null: none
 
     /// <inheritdoc cref="Segments.For"/>
     public AttentionSegments(IReadOnlyList<IReadOnlyList<int>> lengths, long tokens, long front, Device device)
     {
         var places = front + tokens;
-        (Longest, copies) = (front + lengths.SelectMany(row => row).Max(), front > 0);
+        Longest = front + lengths.SelectMany(row => row).Max();
         var texts = lengths.SelectMany((row, r) => row.Select((length, i) => (Row: r, First: i == 0, Start: r * places + front + row.Take(i).Sum(), Length: front + length)))
             .OrderByDescending(text => text.Length).ToList();
-        var (shown, where, position) = (new List<long>(), new long[lengths.Count * places], new long[lengths.Count * places]);
+        var (shown, where, position, further) = (new List<long>(), new long[lengths.Count * places], new long[lengths.Count * places], new List<long>());
         Array.Fill(where, -1);
         for (var next = 0; next < texts.Count;)
         {
@@ -38,7 +38,8 @@ internal sealed class AttentionSegments
                 for (var i = 0L; i < longest; i++)
                 {
                     var place = i < front ? row * places + i : start + i - front;
-                    if (i < length && (i >= front || first)) (where[place], position[place]) = (shown.Count, i);
+                    if (i < front && !first) further.Add(shown.Count);
+                    else if (i < length) (where[place], position[place]) = (shown.Count, i);
                     shown.Add(i < length ? place : 0);
                 }
             groups.Add((group.Count, longest));
@@ -49,6 +50,8 @@ internal sealed class AttentionSegments
         foreach (var place in where.Where(place => place >= 0)) read[place] = true;
         from = Kept(tensor(shown.ToArray(), device: device));
         back = Kept(tensor(where.Select(place => Math.Max(place, 0)).ToArray(), device: device));
+        if (further.Count > 0)
+            (copies, copied) = (Kept(tensor(further.ToArray(), device: device)), Kept(tensor(further.Select(one => shown[(int)one]).ToArray(), device: device)));
         if (read.Contains(false)) unread = Kept(tensor(read.Select(r => !r).ToArray(), device: device).unsqueeze(1));
         if (where.Contains(-1)) outside = Kept(tensor(where.Select(place => place < 0).ToArray(), device: device).unsqueeze(1));
         Positions = Kept(tensor(position, [lengths.Count, places], device: device));
@@ -102,9 +105,8 @@ internal sealed class AttentionSegments
         {
             var (segments, toGroups) = ((AttentionSegments)ctx.get_data("segments"), (bool)ctx.get_data("toGroups"));
             using var scope = NewDisposeScope();
-            var gradient = !toGroups ? Masked(grad_output.index_select(0, segments.from), segments.unread)
-                : segments.copies ? zeros([segments.back.shape[0], grad_output.shape[1]], grad_output.dtype, grad_output.device).index_add_(0, segments.from, grad_output, 1)
-                : Masked(grad_output.index_select(0, segments.back), segments.outside);
+            var gradient = toGroups ? Masked(grad_output.index_select(0, segments.back), segments.outside) : Masked(grad_output.index_select(0, segments.from), segments.unread);
+            if (toGroups && segments.copies is { } copies) gradient.index_add_(0, segments.copied!, grad_output.index_select(0, copies), 1);
             return [gradient.MoveToOuterDisposeScope(), null!, null!];
         }
 
