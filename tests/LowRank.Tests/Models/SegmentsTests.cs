@@ -221,4 +221,29 @@ public sealed class SegmentsTests : IDisposable
         Assert.All(others, other => Assert.NotEqual(RunFacts.Of(packed), RunFacts.Of(other)));
         Assert.Equal(RunFacts.Of(packed), RunFacts.Of(packed with { Segments = new(Lengths) }));
     }
+
+#if LIBTORCH
+    /// <summary>Attention's copies of q, k and v, and P, at the groups' places in place of the rows'.</summary>
+    [Fact]
+    public void BackwardKeepsTheScoresOfTextsAlone()
+    {
+        const int Layers = 2, WidthOfHeads = 32, WidthOfKeys = 16, Heads = 4;
+        using var model = new CausalLm(new LlamaConfig { VocabularySize = 23, HiddenSize = 32, IntermediateSize = 48, Layers = Layers, Heads = Heads, KeyValueHeads = 2 }, seed: 1);
+        var (ids, segments) = (randint(0, 23, [2, 100], dtype: ScalarType.Int64), new Segments([[40, 30, 30], [35, 25, 20, 20]]));
+        (long Texts, long Tokens)[] groups = [(4, 40), (3, 25)];                // each text at least 3/4 of its group's longest
+        long Kept(Segments? apart)
+        {
+            model.Loss(ids, null, apart).Dispose();                             // tables and places are there
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+            var before = LibTorch.Memory.LiveBytes;
+            using var loss = model.Loss(ids, null, apart);
+            return LibTorch.Memory.LiveBytes - before;
+        }
+        long Numbers((long Texts, long Tokens)[] of) => of.Sum(g => g.Texts * g.Tokens * (WidthOfHeads + 2 * WidthOfKeys) + Heads * g.Texts * g.Tokens * g.Tokens);
+        var expected = 4 * Layers * (Numbers(groups) - Numbers([(2, 100)]));
+        Assert.InRange(Kept(segments) - Kept(null) - expected, -64 * 20, 64 * 20 * Layers);              // what an allocator rounds up
+        Assert.True(expected < -4 * Layers * Heads * 10_000);
+    }
+#endif
 }
