@@ -33,7 +33,7 @@ public sealed partial record MemoryLedger
     /// <summary>Of the trained parameters; they exist from backward to the next step's start.</summary>
     public long Gradients { get; private init; }
 
-    /// <summary>AdamW's two moments, those that stay on the device.</summary>
+    /// <summary>AdamW's two moments, and float32 masters of 16-bit numbers, those that stay on the device.</summary>
     public long Optimizer { get; private init; }
 
     /// <summary>Those that lie on pages, in the host's memory or a file; no part of <see cref="Resident"/> and <see cref="Peak"/>.</summary>
@@ -101,7 +101,7 @@ public sealed partial record MemoryLedger
             Trained = trained.Sum(t => Numbers(t.Shape)), Gradients = gradients, Optimizer = moments.Sum(slice => slice.Bytes) - paged.Sum(), PagedOptimizer = paged.Sum(),
             Activations = trace.Kept, ActivationTensors = trace.Tensors,
         };
-        var worst = Math.Max(Worst(trace, gradients), gradients + paged.DefaultIfEmpty().Max());
+        var worst = Math.Max(Worst(trace, gradients), gradients + moments.Select(slice => slice.Passing).DefaultIfEmpty().Max());
         return ledger with { Peak = ledger.Resident + worst, Asked = question };
     }
 

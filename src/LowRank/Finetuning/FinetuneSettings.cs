@@ -108,7 +108,8 @@ public sealed record FinetuneSettings
     /// <summary>Compute layers again in backward: less memory, about a third more time.</summary>
     public bool GradientCheckpointing { get; init; }
 
-    /// <summary>The type of the weights in memory: "float32" or "bfloat16".</summary>
+    /// <summary>The type of the weights in memory: "float32" or "bfloat16". What trains is stepped in float32 either way: an adapter is, and of other
+    /// weights AdamW keeps a float32 master (<see cref="TrainingOptimizer.MasterWeights"/>).</summary>
     public string Type { get; init; } = "float32";
 
     /// <summary>"cpu", "cuda", or "auto": a GPU where there is one.</summary>

@@ -47,7 +47,7 @@ internal static partial class FinetuneCommand
         ["adam8Bit"] = "AdamW's moments as 8-bit codes",
         ["pagedAboveMiB"] = "moments beyond so many MiB leave the device",
         ["gradientCheckpointing"] = "compute layers again in backward: less memory, more time",
-        ["type"] = "of the weights in memory: float32 or bfloat16",
+        ["type"] = "of the weights in memory, float32 or bfloat16; what trains is stepped in float32 either way",
         ["device"] = "auto, cpu or cuda",
         ["evaluateEvery"] = "steps between evaluations",
         ["checkpointEvery"] = "steps between checkpoints",
