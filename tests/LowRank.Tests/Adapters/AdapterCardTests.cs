@@ -29,6 +29,7 @@ public sealed class AdapterCardTests : IDisposable
     private string Save(nn.Module model, AdapterCard card, string name = Adapter.DefaultName)
     {
         model.SaveAdapter(folder.Path, card, name);
+        Assert.Equal(card.BaseModel, System.Text.Json.Nodes.JsonNode.Parse(File.ReadAllText(folder.File("adapter_config.json")))!["base_model_name_or_path"]!.GetValue<string>());
         return File.ReadAllText(folder.File("README.md"));
     }
 

@@ -22,7 +22,9 @@ public static class PeftFiles
     /// <param name="model">A model with the adapter.</param>
     /// <param name="folder">Made if it is not there; an adapter in it is replaced.</param>
     /// <param name="name">Which adapter.</param>
-    public static void SaveAdapter(this nn.Module model, string folder, string name = Adapter.DefaultName)
+    public static void SaveAdapter(this nn.Module model, string folder, string name = Adapter.DefaultName) => Save(model, folder, name, baseModel: null);
+
+    private static void Save(nn.Module model, string folder, string name, string? baseModel)
     {
         var layers = model.RequiredLayersOf(name);
         var config = RequiredConfig(name, layers[0].Adapter);
@@ -48,10 +50,12 @@ public static class PeftFiles
             // GPT-2's layers, whose weights files hold as [in, out]: so PEFT calls them.
             if (fields.ContainsKey(Turned) && layers.Any(l => ModelFolder.ShapeOf(model)?.IsStoredTurned(l.Path + ".weight") == true)) fields[Turned] = true;
             WholeFiles.WriteFields(fields, model, name, config.ModulesToSave);
+            fields["base_model_name_or_path"] = baseModel;
         }));
     }
 
-    /// <summary>Writes an adapter to a folder, with a card (README.md) that says what it is and how the run went.</summary>
+    /// <summary>Writes an adapter to a folder, with a card (README.md) that says what it is and how the run went; its configuration names the
+    /// card's base model.</summary>
     /// <param name="model">A model with the adapter.</param>
     /// <param name="folder">Made if it is not there; an adapter and a card in it are replaced.</param>
     /// <param name="card">What the model does not know.</param>
@@ -59,7 +63,7 @@ public static class PeftFiles
     public static void SaveAdapter(this nn.Module model, string folder, AdapterCard card, string name = Adapter.DefaultName)
     {
         var text = card.Text(model, name);
-        model.SaveAdapter(folder, name);
+        Save(model, folder, name, card.BaseModel);
         AtomicFile.Write(Path.Combine(folder, AdapterCard.FileName), text);
     }
 
