@@ -19,7 +19,7 @@ internal sealed class DecoderTrace
     private readonly bool training;
     private readonly long batch, tokens, places;
     private readonly bool recomputes;
-    private readonly long? seen;
+    private readonly long? seen, text;
     private ActivationTrace trace;
     private readonly ScalarType dtype;
     private readonly List<LayerBytes> layers = [];
@@ -32,11 +32,12 @@ internal sealed class DecoderTrace
     /// <param name="dtype">Of weights and activations.</param>
     /// <param name="isDense">Is a layer's weight stored as it is multiplied?</param>
     /// <param name="recomputes">Is a layer computed again in backward (<see cref="Recomputed"/>)?</param>
+    /// <param name="text">Tokens of each text where several share a row; null: a row is one.</param>
     /// <param name="seen">Places that a cache holds when these are read; null: there is no cache.</param>
     public DecoderTrace(ModelConfig model, AdapterConfig? adapter, bool trains, long batch, long tokens, ScalarType dtype, Func<LayerShape, bool> isDense,
-        bool recomputes = false, long? seen = null)
+        bool recomputes = false, long? seen = null, long? text = null)
     {
-        (this.recomputes, this.seen) = (recomputes, seen);
+        (this.recomputes, this.seen, this.text) = (recomputes, seen, text);
         (this.model, this.adapter, training, this.batch, this.tokens, this.dtype) = (model, adapter, trains, batch, tokens, dtype);
         (places, trace) = (batch * tokens, new(dtype, trains));
         Walk(isDense);
@@ -134,7 +135,8 @@ internal sealed class DecoderTrace
             : (linears[..1], linears[1], linears[2..3], linears[3]);            // q, k and v in one product, and so on
         long wideQ = model.Heads * model.HeadSize, wideK = model.KeyValueHeads * model.HeadSize;
         long stream = places * model.HiddenSize, inner = places * model.IntermediateSize, fed = places * feeding.Sum(l => l.Shape.OutFeatures);
-        var scores = batch * model.Heads * tokens * tokens;
+        var scores = places * model.Heads * (text ?? tokens);
+        var apart = text is null ? 0 : places * (wideQ + 2 * wideK);            // q, k and v as rows of their texts
         var (forward, backward) = (new List<long>(), new List<long>());         // backward's from its last to its first
         long Alive() => trace.Kept + trace.Unkept(hidden) + trace.Passing - passed;
 
@@ -144,12 +146,12 @@ internal sealed class DecoderTrace
         backward.Add(trace.Kept + Bytes(places * (wideQ + 2 * wideK) + 2 * stream) + Folding(reading));
         if (model is LlamaStyleConfig { HasHeadNorms: true })
             foreach (var i in new[] { 0, 1 }) heads[i] = Norm(heads[i], heads[i].Numbers / model.HeadSize, norms[i]);
-        var mixed = AttentionFunction.Trace(trace, heads[0], heads[1], heads[2], tokens, model.HeadSize);
+        var mixed = AttentionFunction.Trace(trace, heads[0], heads[1], heads[2], text ?? tokens, model.HeadSize);
         // Attention's own copies of q, k, v and P, if backward does not have them, and its output in two layouts.
         forward.Add(Alive() + (seen is { } remembered ? CachedAttention.InPassing(model, batch, tokens, remembered, dtype)
-            : Bytes(places * wideQ + (mixed.RequiresGrad ? 0 : places * (wideQ + 2 * wideK) + scores))
+            : Bytes(apart + places * wideQ + (mixed.RequiresGrad ? 0 : places * (wideQ + 2 * wideK) + scores))
                 + (Fused ? 0 : scores * Wide + (Wide == dtype.ElementSize() ? 0 : Bytes(scores)))));
-        backward.Add(trace.Kept + Bytes(scores + places * 4 * (wideQ + wideK) + stream));
+        backward.Add(trace.Kept + Bytes(scores + apart + places * 4 * (wideQ + wideK) + stream));
         var attended = Sum(hidden, LayerPlan.Trace(trace, mixed, places, output)[0]);
         var between = Norm(attended, places, norms[^1]);
         var both = LayerPlan.Trace(trace, between, places, feeding);

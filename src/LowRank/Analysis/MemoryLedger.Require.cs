@@ -11,9 +11,9 @@ public sealed partial record MemoryLedger
     private Question? Asked { get; init; }
 
     private sealed record Question(ModelConfig Model, AdapterConfig? Adapter, long Batch, long Tokens, TargetPattern? Targets, ScalarType Type,
-        Func<LayerShape, long?>? Storage, TrainingOptimizer? Optimizer, bool KeepsOriginals, bool GradientCheckpointing)
+        Func<LayerShape, long?>? Storage, TrainingOptimizer? Optimizer, bool KeepsOriginals, bool GradientCheckpointing, long? LongestText)
     {
-        public long Peak() => OfTraining(Model, Adapter, Batch, Tokens, Targets, Type, Storage, Optimizer, KeepsOriginals, GradientCheckpointing).Peak;
+        public long Peak() => OfTraining(Model, Adapter, Batch, Tokens, Targets, Type, Storage, Optimizer, KeepsOriginals, GradientCheckpointing, LongestText).Peak;
     }
 
     /// <summary>Throws where the step does not fit into what a device has free now (<see cref="Machine.FreeBytes"/>). To be asked before the model

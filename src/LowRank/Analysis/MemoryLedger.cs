@@ -75,12 +75,15 @@ public sealed partial record MemoryLedger
     /// <param name="keepsOriginals">Does host memory keep the dense weights of layers that are not, in <paramref name="dtype"/>? In a file they
     /// take none.</param>
     /// <param name="gradientCheckpointing">Are layers computed again in backward (<see cref="TrainingOptions.GradientCheckpointing"/>)?</param>
+    /// <param name="longestText">Tokens of the longest text, where several share a row and each sees itself alone (<see cref="Rows.Packed"/>); null: a
+    /// row is one. Counted as if all were as long.</param>
     /// <exception cref="ArgumentException">No layer matches, a module that trains whole does or is stored as codes, or a number makes no sense.</exception>
     public static MemoryLedger OfTraining(ModelConfig model, AdapterConfig? adapter, long batch, long tokens, TargetPattern? targets = null,
         ScalarType dtype = ScalarType.Float32, Func<LayerShape, long?>? storage = null, TrainingOptimizer? optimizer = null,
-        bool keepsOriginals = false, bool gradientCheckpointing = false)
+        bool keepsOriginals = false, bool gradientCheckpointing = false, long? longestText = null)
     {
-        var question = new Question(model, adapter, batch, tokens, targets, dtype, storage, optimizer, keepsOriginals, gradientCheckpointing);
+        var question = new Question(model, adapter, batch, tokens, targets, dtype, storage, optimizer, keepsOriginals, gradientCheckpointing, longestText);
+        if (longestText is { } text && (text < 1 || text > tokens)) throw new ArgumentException($"a text of a row of {tokens} tokens has from 1 to as many; given {text}");
         if (keepsOriginals && storage is null) throw new ArgumentException("originals are kept of weights that are stored otherwise; say how (storage)");
         optimizer ??= new FullAdamW();
         optimizer.Validate();
@@ -92,7 +95,7 @@ public sealed partial record MemoryLedger
         };
         var trained = TrainedTensors(model, adapter, dtype).ToList();
         var gradients = trained.Sum(t => Numbers(t.Shape) * t.Type.ElementSize());
-        var trace = new DecoderTrace(model, adapter, trains: true, batch, tokens, dtype, l => storage?.Invoke(l) is null, gradientCheckpointing);
+        var trace = new DecoderTrace(model, adapter, trains: true, batch, tokens, dtype, l => storage?.Invoke(l) is null, gradientCheckpointing, text: longestText);
         var moments = MomentLayout.Of(optimizer, [.. trained.GroupBy(t => t.Shape.Length >= 2).SelectMany(group => group)    // as Trainer groups
             .Select(t => (Numbers(t.Shape), t.Type, true))]);
         var paged = moments.Where(slice => slice.Paged).Select(slice => slice.Bytes).ToList();

@@ -57,7 +57,7 @@ public sealed class Finetuning
         Examples = train.Count;
         Steps = settings.Steps ?? Math.Max(1, (long)Math.Ceiling(training.BatchesPerEpoch * settings.Epochs / settings.Accumulation));
         Ledger = MemoryLedger.OfTraining(config, adapter, settings.Batch, training.LongestRow, adapter is null ? null : (TargetPattern)settings.Targets, type,
-            storage is null ? null : storage.BytesOf, optimizer, gradientCheckpointing: settings.GradientCheckpointing);
+            storage is null ? null : storage.BytesOf, optimizer, gradientCheckpointing: settings.GradientCheckpointing, longestText: training.LongestPacked);
     }
 
     /// <summary>What was asked for.</summary>

@@ -65,6 +65,9 @@ public sealed class ExampleBatches
     /// <summary>The most tokens that a row can have: of the longest example, where they were measured.</summary>
     public int LongestRow => lengths is null || packing is not null ? maximumTokens : lengths.Max();
 
+    /// <summary>The most tokens that an example of a packed row has; null where rows are not packed.</summary>
+    public int? LongestPacked => packing is null ? null : lengths!.Max();
+
     /// <summary>Training batch number <paramref name="step"/>, from 0, without end: each epoch has every row once, in an order of its own.
     /// Ids [batch, tokens] int64, and labels of the same shape, −100 where nothing is asked; of packed rows where each example lies too, for
     /// <see cref="CausalLm.Loss(Batch)"/>.</summary>
