@@ -162,7 +162,7 @@ public sealed class GradientCheckpointingTests : IDisposable
 
 #if LIBTORCH
     /// <summary>With many layers the activations are those of one, and the inputs of all. (A step takes 1.2 to 1.4 times as long, in
-    /// the processor's time, which others on the machine do not change; the test asks for less than twice.)</summary>
+    /// the processor's time; the least of several, for others on the machine take caches away. The test asks for less than twice.)</summary>
     [Fact]
     public void ItTakesTheMemoryOfOneLayer()
     {
@@ -175,17 +175,19 @@ public sealed class GradientCheckpointingTests : IDisposable
             var ids = randint(0, 60, [4, 128], dtype: ScalarType.Int64);
             model.Loss(ids).backward();
             long peak = 0;
-            var start = Process.GetCurrentProcess().TotalProcessorTime;
-            for (var i = 0; i < 4; i++)
+            var least = double.PositiveInfinity;                                // a moment when the processor is shared tells nothing
+            for (var i = 0; i < 8; i++)
             {
+                var start = Environment.CpuUsage.TotalTime;
                 foreach (var parameter in model.parameters()) parameter.grad = null;
                 using var one = NewDisposeScope();
                 var before = LibTorch.Memory.LiveBytes;
                 LibTorch.Memory.ResetPeak();
                 model.Loss(ids).backward();
                 peak = LibTorch.Memory.PeakBytes - before;
+                least = Math.Min(least, (Environment.CpuUsage.TotalTime - start).TotalSeconds);
             }
-            return (peak, (Process.GetCurrentProcess().TotalProcessorTime - start).TotalSeconds / 4);
+            return (peak, least);
         }
         var (all, some) = (Step(false), Step(true));
         TestContext.Current.TestOutputHelper!.WriteLine($"{all.Bytes:N0} bytes and {all.Seconds * 1000:F1} ms without, {some.Bytes:N0} and {some.Seconds * 1000:F1} with");
