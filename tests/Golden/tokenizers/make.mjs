@@ -56,6 +56,12 @@ const families = {
       token('café', { normalized: true, special: false }), token('Äh', { normalized: true, single_word: true, special: false })],
     model: { unk_token: '<unk>' },
   },
+  deepseek: { // three patterns one after the other, one of them with characters of a script in it
+    normalizer: sequence('normalizers'), decoder: byteLevel(true, true, true), post_processor: byteLevel(true, true, false),
+    pre_tokenizer: sequence('pretokenizers', split('\\p{N}{1,3}'), split('[一-龥぀-ゟ゠-ヿ]+'),
+      split("[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\r\n]*|\\s*[\r\n]+|\\s+(?!\\S)|\\s+"), byteLevel(false, false, true)),
+    special: [token('<｜begin▁of▁sentence｜>'), token('<｜end▁of▁sentence｜>'), token('<｜User｜>', { special: false })],
+  },
 };
 
 const corpus = fs.readFileSync(new URL('texts.txt', import.meta.url), 'utf8');

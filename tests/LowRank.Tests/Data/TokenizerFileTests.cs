@@ -157,6 +157,15 @@ public sealed class TokenizerFileTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData("x\ua000", "the character U+A000 in it")] // it stands for letters beyond U+FFFF
+    [InlineData("[\\n-\ua000]", "the range U+006E to U+A000 in it")]
+    [InlineData("[^一-\ud7a3]", "the range U+4E00 to U+D7A3 in it")]
+    [InlineData("[\U0001F600-\U0001F64F]", "the character U+1F600 in it")]
+    [InlineData("(?i:é|a)", "(?i other than (?i: and plain text )")] // its two ways to fold letters beyond ASCII are not the same
+    public void What_a_pattern_would_mean_otherwise_here_is_refused(string pattern, string expected) =>
+        Assert.Contains(expected, Assert.Throws<InvalidDataException>(() => new TokenRegex(pattern)).Message);
+
     [Fact]
     public void A_pattern_without_end_is_given_up_and_named()
     {

@@ -13,10 +13,7 @@ internal sealed class TokenRegex
     /// <summary>A text that takes longer meets a pattern that backtracks without end.</summary>
     private static readonly TimeSpan UsualPatience = TimeSpan.FromSeconds(20);
 
-    /// <summary>Characters above would have to be told apart from those that stand for others; none of the field's patterns has any.</summary>
-    private const char HighestLiteral = '\u024f';
-
-    /// <summary>For each general category a character of it that no pattern names.</summary>
+    /// <summary>For each general category a character of it that patterns don't name; one that does is refused.</summary>
     private static readonly Dictionary<UnicodeCategory, char> Stand = new()
     {
         [UnicodeCategory.UppercaseLetter] = '\u10a0', [UnicodeCategory.LowercaseLetter] = '\u2d01', [UnicodeCategory.TitlecaseLetter] = '\u1f88',
@@ -30,6 +27,8 @@ internal sealed class TokenRegex
     };
 
     private const char Unassigned = '\ufdd0';
+
+    private static readonly char[] Stands = [.. Stand.Values, Unassigned];
 
     private readonly Regex regex;
     private readonly string pattern;
@@ -72,8 +71,8 @@ internal sealed class TokenRegex
         }
     }
 
-    /// <summary>Alternatives of plain text without regard to case, as (?i:'s|'t).</summary>
-    private static readonly Regex Folded = new(@"\(\?i:[^()\[\]\\?*+{}]*\)", RegexOptions.CultureInvariant);
+    /// <summary>Alternatives of plain ASCII without regard to case, as (?i:'s|'t). Beyond ASCII the two fold differently: ß is ss there.</summary>
+    private static readonly Regex Folded = new(@"\(\?i:[^()\[\]\\?*+{}\u0080-\uffff]*\)", RegexOptions.CultureInvariant);
 
     private string Shown => $"\"{(pattern.Length > 80 ? pattern[..80] + "…" : pattern)}\"";
 
@@ -98,7 +97,8 @@ internal sealed class TokenRegex
         for (var i = 0; i < pattern.Length; i++)
         {
             var rest = pattern.AsSpan(i);
-            if (pattern[i] > HighestLiteral) return $"the character U+{char.ConvertToUtf32(char.IsHighSurrogate(pattern[i]) && i + 1 < pattern.Length && char.IsLowSurrogate(pattern[i + 1]) ? pattern.Substring(i, 2) : char.IsSurrogate(pattern[i]) ? "\uFFFD" : pattern[i].ToString(), 0):X4} in it";
+            if (char.IsSurrogate(rest[0])) return $"the character U+{(Rune.TryGetRuneAt(pattern, i, out var rune) ? rune : Rune.ReplacementChar).Value:X4} in it";
+            if (Taken(rest, inClass) is { } taken) return taken;
             if (rest[0] == '\\')
             {
                 if (rest.Length > 1 && "hHRXKuxgGZwWbB".Contains(rest[1])) return $"\\{rest[1]}";
@@ -116,6 +116,16 @@ internal sealed class TokenRegex
             else if (rest.StartsWith("(?") && rest.Length > 2 && rest[2] is 'm' or 's' or 'x' or 'n' or '-') return $"the flags {rest[..Math.Min(5, rest.Length)]}";
             else if (rest is ['?' or '*' or '+', '+', ..]) return "a possessive quantifier";
         }
+        return null;
+    }
+
+    /// <summary>A character, or a range of a class such as [一-龥], that names one of those that stand for others.</summary>
+    private static string? Taken(ReadOnlySpan<char> rest, bool inClass)
+    {
+        if (rest[0] == '\\' && rest.Length > 1) rest = rest[1..];
+        var (from, to) = (rest[0], inClass && rest is [_, '-', not ']', ..] ? rest[2] == '\\' && rest.Length > 3 ? rest[3] : rest[2] : rest[0]);
+        foreach (var stand in Stands)
+            if (stand >= from && stand <= to) return from == to ? $"the character U+{(int)from:X4} in it" : $"the range U+{(int)from:X4} to U+{(int)to:X4} in it";
         return null;
     }
 }
