@@ -55,9 +55,11 @@ internal readonly struct JsonPart(JsonElement element, string where)
 
     public int Whole(string name) => Value(name) is { } value ? Whole(value, Name(name)) : throw new InvalidDataException($"{Name(name)} is missing, not a whole number from 0 on");
 
-    public static int Whole(JsonElement value, string what) => value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var number) && number >= 0
-        ? number
-        : throw new InvalidDataException($"{what} is {Start(value)}, not a whole number from 0 on");
+    public static int Whole(JsonElement value, string what) => WholeOrNull(value) ?? throw NotWhole(value, what);
+
+    public static int? WholeOrNull(JsonElement value) => value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var number) && number >= 0 ? number : null;
+
+    public static InvalidDataException NotWhole(JsonElement value, string what) => new($"{what} is {Start(value)}, not a whole number from 0 on");
 
     /// <summary>A member that is there and not null.</summary>
     public JsonElement? Value(string name) => element.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;

@@ -24,8 +24,8 @@ internal sealed class TokenizerFile
     /// <summary>The ids of the model's own vocabulary, in the file's order.</summary>
     public Dictionary<string, int> ModelIds { get; }
 
-    /// <summary>Pairs of ids in the order learned.</summary>
-    public IReadOnlyList<(int Left, int Right)> Merges { get; }
+    /// <summary>Pairs of ids in the order learned, with the one that each becomes.</summary>
+    public IReadOnlyList<(int Left, int Right, int Merged)> Merges { get; }
 
     public IReadOnlyList<AddedToken> AddedTokens { get; }
     public Normalizer? Normalizer { get; }
@@ -58,7 +58,11 @@ internal sealed class TokenizerFile
         (FuseUnknown, ByteFallback, IgnoreMerges) = (model.Flag("fuse_unk", false), model.Flag("byte_fallback", false), model.Flag("ignore_merges", false));
 
         ModelIds = new(StringComparer.Ordinal);
-        foreach (var member in model.NeededPart("vocab").Members) ModelIds.Add(member.Name, JsonPart.Whole(member.Value, $"the id of \"{member.Name}\""));
+        foreach (var member in model.NeededPart("vocab").Members)
+        {
+            var token = member.Name; // decoded anew every time
+            ModelIds.Add(token, JsonPart.WholeOrNull(member.Value) ?? throw JsonPart.NotWhole(member.Value, $"the id of \"{token}\""));
+        }
         // Where every byte has a token, nothing is unknown.
         var complete = ByBytes || (ByteFallback && Enumerable.Range(0, 256).All(value => ModelIds.ContainsKey(BpeModel.FallbackToken(value))));
         UnknownToken = complete ? null : model.TextOrNull("unk_token");
@@ -121,7 +125,7 @@ internal sealed class TokenizerFile
                 ["type"] = "BPE", ["dropout"] = null, ["unk_token"] = null, ["continuing_subword_prefix"] = null,
                 ["end_of_word_suffix"] = null, ["fuse_unk"] = false, ["byte_fallback"] = false, ["ignore_merges"] = false,
                 ["vocab"] = Vocabulary(tokens.Index().Select(pair => KeyValuePair.Create(pair.Item, pair.Index))),
-                ["merges"] = MergesOf(tokens, merges),
+                ["merges"] = MergesOf(merges.Select(merge => (tokens[merge.Left], tokens[merge.Right]))),
             },
         };
         return Parse(PlainJson.Utf8.GetBytes(PlainJson.Pretty(document)));
@@ -131,7 +135,7 @@ internal sealed class TokenizerFile
     public Dictionary<(int Left, int Right), (int Rank, int Merged)> RankMerges()
     {
         var ranks = new Dictionary<(int, int), (int, int)>(Merges.Count);
-        foreach (var (rank, (left, right)) in Merges.Index()) ranks[(left, right)] = (rank, ModelIds[Tokens[left] + Tokens[right]]);
+        foreach (var (rank, (left, right, merged)) in Merges.Index()) ranks[(left, right)] = (rank, merged);
         return ranks;
     }
 
@@ -140,7 +144,7 @@ internal sealed class TokenizerFile
     {
         var whole = document.DeepClone().AsObject();
         whole["model"]!["vocab"] = Vocabulary(ModelIds);
-        whole["model"]!["merges"] = MergesOf(Tokens, Merges); // older files write "a b"; newer ones, and this, ["a", "b"]
+        whole["model"]!["merges"] = MergesOf(Merges.Select(merge => (Tokens[merge.Left]!, Tokens[merge.Right]!))); // older files write "a b"; newer ones, and this, ["a", "b"]
         return PlainJson.Pretty(whole);
     }
 
@@ -175,7 +179,7 @@ internal sealed class TokenizerFile
         return tokens;
     }
 
-    private (int, int) ReadMerge(JsonElement merge, int index)
+    private (int Left, int Right, int Merged) ReadMerge(JsonElement merge, int index)
     {
         var (left, right) = merge.ValueKind switch
         {
@@ -183,8 +187,8 @@ internal sealed class TokenizerFile
             JsonValueKind.String when JsonPart.Text(merge) is var text && text.IndexOf(' ') is > 0 and var space && text.LastIndexOf(' ') == space => (text[..space], text[(space + 1)..]),
             _ => throw new InvalidDataException($"model: merge {index} is not a pair"),
         };
-        return ModelIds.TryGetValue(left, out var a) && ModelIds.TryGetValue(right, out var b) && ModelIds.ContainsKey(left + right)
-            ? (a, b)
+        return ModelIds.TryGetValue(left, out var a) && ModelIds.TryGetValue(right, out var b) && ModelIds.TryGetValue(left + right, out var merged)
+            ? (a, b, merged)
             : throw new InvalidDataException($"model: merge {index} (\"{left}\" and \"{right}\"): no token \"{new[] { left, right, left + right }.First(token => !ModelIds.ContainsKey(token))}\" in the vocabulary");
     }
 
@@ -199,6 +203,5 @@ internal sealed class TokenizerFile
 
     private static JsonObject Vocabulary(IEnumerable<KeyValuePair<string, int>> ids) => new(ids.Select(pair => KeyValuePair.Create<string, JsonNode?>(pair.Key, pair.Value)));
 
-    private static JsonArray MergesOf(IReadOnlyList<string?> tokens, IReadOnlyList<(int Left, int Right)> merges) =>
-        new([.. merges.Select(merge => new JsonArray(tokens[merge.Left], tokens[merge.Right]))]);
+    private static JsonArray MergesOf(IEnumerable<(string Left, string Right)> merges) => new([.. merges.Select(merge => new JsonArray(merge.Left, merge.Right))]);
 }

@@ -1,5 +1,5 @@
 // Unicode's normalization forms (UAX #15). .NET's own are ICU's, and do nothing in a program that runs without ICU, as ours do.
-// UnicodeForms.txt is made of the Unicode Character Database (14.0); Hangul syllables are computed.
+// UnicodeForms.txt is made of the Unicode Character Database and knows Unicode 9.0, as the reference does; Hangul syllables are computed.
 
 using System.Collections;
 using System.Globalization;
