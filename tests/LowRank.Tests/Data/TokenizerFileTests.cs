@@ -166,6 +166,26 @@ public sealed class TokenizerFileTests : IDisposable
     public void What_a_pattern_would_mean_otherwise_here_is_refused(string pattern, string expected) =>
         Assert.Contains(expected, Assert.Throws<InvalidDataException>(() => new TokenRegex(pattern)).Message);
 
+    [Theory]
+    [InlineData("[一-龥]+", "a漢字b", 1, 2)]
+    [InlineData("[^一-龥]+", "漢😀x字", 1, 3)]   // a character beyond U+FFFF is two chars and none of the range
+    [InlineData("一", "x一", 1, 1)]
+    public void A_pattern_may_name_characters_of_any_script(string pattern, string text, int start, int length)
+    {
+        var matches = new List<(int, int)>();
+        new TokenRegex(pattern).Find(text, matches);
+        Assert.Equal([(start, length)], matches);
+    }
+
+    [Theory]
+    [InlineData("[一-ꇿ]", "the range U+4E00 to U+A1FF in it")]
+    [InlineData("[\\--ꇿ]", "the range U+002D to U+A1FF in it")]
+    [InlineData("₠", "the character U+20A0 in it")]
+    [InlineData("\\₠", "the character U+20A0 in it")]
+    [InlineData("[😀]", "the character U+1F600 in it")]
+    public void A_pattern_that_names_what_stands_for_characters_beyond_FFFF_is_refused(string pattern, string reason) =>
+        Assert.Contains(reason, Assert.Throws<InvalidDataException>(() => new TokenRegex(pattern)).Message);
+
     [Fact]
     public void A_pattern_without_end_is_given_up_and_named()
     {
