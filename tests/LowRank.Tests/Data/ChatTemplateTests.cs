@@ -94,6 +94,41 @@ public sealed class ChatTemplateTests
         Assert.Equal("501", Render($"{{{{ 1{string.Concat(Enumerable.Repeat(" + 1", 500))} }}}}"));
     }
 
+    /// <summary>Whether a chain runs is a matter of its length alone: not of how much stack is left, nor of how it was compiled.</summary>
+    [Theory]
+    [InlineData("1", " + 1")]
+    [InlineData("1", "|string")]
+    [InlineData("x", "[0]")]
+    [InlineData("x", ".y")]
+    [InlineData("'x'", "[0:]")]
+    [InlineData("'x'", ".strip()", 2)] // a member, and its call
+    [InlineData("1", " and 1")]
+    [InlineData("0", " or 0")]
+    [InlineData("0", " ~ 0")]
+    [InlineData("1", " < 2")]
+    [InlineData("1", " is number")]
+    [InlineData("1", " if 1")]
+    public void Chains_have_one_longest_length(string first, string link, int deepBy = 1)
+    {
+        const string deep = "a template, line 2: nested too deeply: more than 2,000 expressions within each other";
+        string? Refusal(int links)
+        {
+            string? message = null;
+            var thread = new Thread(() =>
+            {
+                try { Render($"\n{{{{ {first}{string.Concat(Enumerable.Repeat(link, links))} }}}}"); }
+                catch (ChatTemplateException error) { message = error.Message; }
+            }, maxStackSize: 1_500_000);
+            thread.Start();
+            thread.Join();
+            return message;
+        }
+        var undefined = first == "x" ? "a template, line 2: x is not defined" : null;
+        if (undefined is null) Assert.Null(Refusal(1_990 / deepBy));
+        else Assert.StartsWith(undefined, Refusal(1_990 / deepBy));
+        foreach (var links in new[] { 2_000 / deepBy, 5_000, 30_000 }) Assert.Equal(deep, Refusal(links));
+    }
+
     [Fact]
     public void Damaged_templates_are_errors_or_run()
     {

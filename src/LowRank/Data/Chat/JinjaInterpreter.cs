@@ -173,6 +173,7 @@ internal sealed class JinjaInterpreter(string template, IReadOnlyDictionary<stri
         return variables.TryGetValue(name, out var known) ? known : new JinjaUndefined(name);
     }
 
+    /// <summary>Each kind has a method of its own, so that no level of a deep tree takes stack for all kinds.</summary>
     private object? Value(JinjaExpression expression)
     {
         Step(expression);
@@ -181,24 +182,69 @@ internal sealed class JinjaInterpreter(string template, IReadOnlyDictionary<stri
             JinjaConstant constant => constant.Value,
             JinjaName name => Look(name.Name),
             JinjaList list => list.Items.Select(Value).ToList(),
-            JinjaDictionary map => JinjaValue.Map(map.Members.Select(member => (Try(member.Key, () => JinjaValue.Text(Value(member.Key))), Value(member.Value)))),
-            JinjaConditional chosen => JinjaValue.IsTrue(Value(chosen.Condition)) ? Value(chosen.Then) : chosen.Otherwise is null ? new JinjaUndefined("an if without else") : Value(chosen.Otherwise),
-            JinjaBinary { Operator: "and" } and => Value(and.Left) is var left && JinjaValue.IsTrue(left) ? Value(and.Right) : left,
-            JinjaBinary { Operator: "or" } or => Value(or.Left) is var left && JinjaValue.IsTrue(left) ? left : Value(or.Right),
-            JinjaBinary binary => (Value(binary.Left), Value(binary.Right)) is var (left, right) ? Try(binary, () => JinjaOperators.Binary(binary.Operator, left, right)) : null,
-            JinjaUnary unary => Value(unary.Of) is var of ? Try(unary, () => JinjaOperators.Unary(unary.Operator, of)) : null,
-            JinjaMember member => (Value(member.Of), Value(member.Key)) is var (of, key) ? Try(member, () => JinjaOperators.Member(of, key)) : null,
-            JinjaSlice slice => Try(slice, () => JinjaOperators.Slice(Value(slice.Of), Optional(slice.Start), Optional(slice.Stop), Optional(slice.Step))),
+            JinjaDictionary map => Map(map),
+            JinjaConditional chosen => Conditional(chosen),
+            JinjaBinary binary => Binary(binary),
+            JinjaUnary unary => Unary(unary),
+            JinjaMember member => Member(member),
+            JinjaSlice slice => Slice(slice),
             JinjaCall call => Call(call),
-            JinjaFilter filter => Value(filter.Of) is var of && Given(filter.Arguments) is var (positional, named) ? Try(filter, () => JinjaFilters.Apply(filter.Name, of, positional, named, Test)) : null,
-            JinjaTest test => Value(test.Of) is var of && Given(test.Arguments) is var (positional, _) ? Try(test, () => (object)(JinjaFilters.Test(test.Name, of, positional) != test.Negated)) : null,
+            JinjaFilter filter => Filter(filter),
+            JinjaTest test => Test(test),
             _ => throw Error(expression, $"{expression.GetType().Name} is not supported"),
         };
     }
 
+    private JinjaMap Map(JinjaDictionary map) => JinjaValue.Map(map.Members.Select(member => (Try(member.Key, () => JinjaValue.Text(Value(member.Key))), Value(member.Value))));
+
+    private object? Conditional(JinjaConditional chosen) => JinjaValue.IsTrue(Value(chosen.Condition)) ? Value(chosen.Then)
+        : chosen.Otherwise is null ? new JinjaUndefined("an if without else") : Value(chosen.Otherwise);
+
+    private object? Binary(JinjaBinary binary)
+    {
+        var left = Value(binary.Left);
+        if (binary.Operator is "and" or "or") return JinjaValue.IsTrue(left) == (binary.Operator == "and") ? Value(binary.Right) : left;
+        var right = Value(binary.Right);
+        return Try(binary, () => JinjaOperators.Binary(binary.Operator, left, right));
+    }
+
+    private object? Unary(JinjaUnary unary)
+    {
+        var of = Value(unary.Of);
+        return Try(unary, () => JinjaOperators.Unary(unary.Operator, of));
+    }
+
+    private object? Member(JinjaMember member)
+    {
+        var (of, key) = (Value(member.Of), Value(member.Key));
+        return Try(member, () => JinjaOperators.Member(of, key));
+    }
+
+    private object? Slice(JinjaSlice slice)
+    {
+        var (of, start, stop, step) = (Value(slice.Of), Optional(slice.Start), Optional(slice.Stop), Optional(slice.Step));
+        return Try(slice, () => JinjaOperators.Slice(of, Place(start), Place(stop), Place(step)));
+    }
+
+    private object? Filter(JinjaFilter filter)
+    {
+        var of = Value(filter.Of);
+        var (positional, named) = Given(filter.Arguments);
+        return Try(filter, () => JinjaFilters.Apply(filter.Name, of, positional, named, Test));
+    }
+
+    private bool Test(JinjaTest test)
+    {
+        var of = Value(test.Of);
+        var (positional, _) = Given(test.Arguments);
+        return Try(test, () => JinjaFilters.Test(test.Name, of, positional) != test.Negated);
+    }
+
     private static bool Test(string name, object? value, IReadOnlyList<object?> arguments) => JinjaFilters.Test(name, value, arguments);
 
-    private long? Optional(JinjaExpression? expression) => expression is null || Value(expression) is not { } value ? null : JinjaValue.Whole(value);
+    private object? Optional(JinjaExpression? expression) => expression is null ? null : Value(expression);
+
+    private static long? Place(object? value) => value is null ? null : JinjaValue.Whole(value);
 
     private (IReadOnlyList<object?> Positional, IReadOnlyDictionary<string, object?> Named) Given(JinjaArguments arguments) =>
         ([.. arguments.Positional.Select(Value)], arguments.Named.Count == 0 ? JinjaFilters.NoNames : arguments.Named.ToDictionary(pair => pair.Name, pair => Value(pair.Value)));

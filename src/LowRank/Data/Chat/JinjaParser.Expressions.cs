@@ -11,10 +11,10 @@ internal sealed partial class JinjaParser
     private JinjaExpression Tuple(bool conditional = true)
     {
         var line = Current.Line;
-        var first = conditional ? Expression() : Or();
+        var first = conditional ? Expression() : Checked(Or());
         if (Current is not { Kind: JinjaKind.Operator, Value: "," }) return first;
         var items = new List<JinjaExpression> { first };
-        while (Operator(",") && !Ends()) items.Add(conditional ? Expression() : Or());
+        while (Operator(",") && !Ends()) items.Add(conditional ? Expression() : Checked(Or()));
         return new JinjaList(items, line);
     }
 
@@ -31,8 +31,12 @@ internal sealed partial class JinjaParser
             value = new JinjaConditional(condition, value, Word("else") ? Expression() : null, token.Line);
         }
         depth--;
-        return value;
+        return Checked(value);
     }
+
+    /// <summary>A chain (1 + 1 + …) is read link by link and carried out as deep as it is long: here its length has an end.</summary>
+    private JinjaExpression Checked(JinjaExpression value) => value.Height <= HighestTree ? value
+        : throw JinjaLexer.Error(template, value.Line, $"nested too deeply: more than {HighestTree:N0} expressions within each other");
 
     private JinjaExpression Or() => Words(And, "or");
 

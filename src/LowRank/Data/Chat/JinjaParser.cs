@@ -7,7 +7,9 @@ namespace LowRank;
 
 internal sealed partial class JinjaParser
 {
-    private const int DeepestNesting = 200;
+    /// <summary>Brackets and blocks within each other, which reading takes stack for, and expressions, which carrying out does: with these
+    /// a thread of 1.5 MB has enough of it.</summary>
+    private const int DeepestNesting = 200, HighestTree = 2_000;
 
     private readonly List<JinjaToken> tokens;
     private readonly string template;
