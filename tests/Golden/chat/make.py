@@ -20,7 +20,8 @@ def refuse(message):
 
 
 environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols", Generation])
-environment.filters["tojson"] = lambda x, ensure_ascii=False, indent=None: json.dumps(x, ensure_ascii=ensure_ascii, indent=indent)
+environment.filters["tojson"] = lambda x, ensure_ascii=False, indent=None, separators=None, sort_keys=False: json.dumps(
+    x, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
 environment.globals["raise_exception"] = refuse
 
 
@@ -61,5 +62,5 @@ with open("cases.jsonl", "w") as out:
 with open("snippets.jsonl", "w") as out:
     for source in open("snippets.txt").read().split("\n"):
         if source:
-            source = source.replace("⏎", "\n")
+            source = source.replace("⏎", "\n").replace("␍", "\r")
             out.write(json.dumps({"source": source, **run(source, {"messages": []})}, ensure_ascii=False) + "\n")

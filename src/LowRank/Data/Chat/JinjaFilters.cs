@@ -41,10 +41,11 @@ internal static class JinjaFilters
             case "join": return string.Join(JinjaValue.Show(At(0, "d") ?? ""), JinjaValue.Items(value).Select(item => JinjaValue.Show(At(1, "attribute") is { } path ? Attribute(item, path) : item)));
             case "replace": return JinjaMethods.Replace(JinjaValue.Show(value), JinjaValue.Text(At(0, "old")), JinjaValue.Text(At(1, "new")), At(2, "count"));
             case "default" or "d": return value is JinjaUndefined || (JinjaValue.IsTrue(At(1, "boolean")) && !JinjaValue.IsTrue(value)) ? given.Count > 0 || named.Count > 0 ? At(0, "default_value") : "" : value;
-            case "int": return value switch { double real => (long)Math.Truncate(real), string digits => long.TryParse(digits.Trim(), out var whole) ? whole : 0L, _ => JinjaValue.Whole(value) };
+            case "int": return value switch { double real => (long)Math.Truncate(real), string digits => long.TryParse(digits.Trim(), out var whole) ? whole : At(0, "default") ?? 0L, _ => JinjaValue.Whole(value) };
             case "float": return value is string number ? double.TryParse(number, System.Globalization.CultureInfo.InvariantCulture, out var parsed) ? parsed : 0.0 : JinjaValue.Number(value);
             case "abs": return value is double negative ? (object)Math.Abs(negative) : Math.Abs(JinjaValue.Whole(value));
             case "items": return value is JinjaMap pairs ? JinjaMethods.Pairs(pairs) : value is JinjaUndefined ? new List<object?>() : throw new FormatException($"items of {JinjaValue.Kind(value)}");
+            case "dictsort" when given.Count + named.Count > 0: throw new FormatException("dictsort with arguments is not supported");
             case "dictsort": return value is JinjaMap map ? JinjaMethods.Pairs(JinjaValue.Map(map.OrderBy(pair => pair.Key, StringComparer.OrdinalIgnoreCase).Select(pair => (pair.Key, pair.Value)))) : throw new FormatException($"dictsort of {JinjaValue.Kind(value)}");
             case "unique":
                 var seen = new List<object?>();
@@ -64,9 +65,7 @@ internal static class JinjaFilters
             case "selectattr": return Chosen(true, true);
             case "rejectattr": return Chosen(false, true);
             case "indent": return Indented(JinjaValue.Show(value), At(0, "width") ?? 4L, JinjaValue.IsTrue(At(1, "first")), JinjaValue.IsTrue(At(2, "blank")));
-            case "tojson":
-                var strange = named.Keys.FirstOrDefault(key => key is not ("indent" or "ensure_ascii"));
-                return strange is null ? JinjaValue.Json(value, At(0, "indent") is { } width ? (int)Math.Clamp(JinjaValue.Whole(width), 0, 100) : null) : throw new FormatException($"tojson({strange}=…) is not supported");
+            case "tojson": return JinjaJson.From(given, named).Write(value);
             default: throw new FormatException($"the filter {name} is not supported");
         }
     }
@@ -89,7 +88,7 @@ internal static class JinjaFilters
             "mapping" => value is JinjaMap,
             "iterable" => value is string or List<object?> or JinjaMap,
             "sequence" => value is string or List<object?> or JinjaMap,
-            "callable" => value is JinjaFunction,
+            "callable" => value is JinjaFunction or JinjaUndefined,
             "odd" => JinjaValue.Whole(value) % 2 != 0,
             "even" => JinjaValue.Whole(value) % 2 == 0,
             "divisibleby" => JinjaValue.Whole(First()) is not 0 and var by && JinjaValue.Whole(value) % by == 0,

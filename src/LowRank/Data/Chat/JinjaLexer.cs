@@ -23,7 +23,8 @@ internal sealed class JinjaLexer(string source, string template)
 
     public List<JinjaToken> Read()
     {
-        if (source.EndsWith('\n')) source = source[..^(source.EndsWith("\r\n", StringComparison.Ordinal) ? 2 : 1)];
+        source = source.Replace("\r\n", "\n").Replace('\r', '\n'); // as Jinja does, in texts within tags too
+        if (source.EndsWith('\n')) source = source[..^1];
         var (lineStarts, stripNext) = (true, false); // whether the text that follows begins a line; whether its white space goes
         while (at < source.Length)
         {
@@ -149,10 +150,11 @@ internal sealed class JinjaLexer(string source, string template)
                 continue;
             }
             Advance(1);
-            if (source[at] == 'u' && at + 4 < source.Length && ushort.TryParse(source.AsSpan(at + 1, 4), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var unit))
+            var digits = source[at] switch { 'x' => 2, 'u' => 4, 'U' => 8, _ => 0 };
+            if (digits > 0 && at + digits < source.Length && int.TryParse(source.AsSpan(at + 1, digits), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var code) && code is >= 0 and <= 0x10FFFF)
             {
-                text.Append((char)unit);
-                Advance(4);
+                text.Append(code <= char.MaxValue ? ((char)code).ToString() : char.ConvertFromUtf32(code));
+                Advance(digits);
             }
             else _ = source[at] switch
             {

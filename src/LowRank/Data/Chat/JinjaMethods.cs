@@ -1,5 +1,7 @@
 // Python's methods of texts and dictionaries that chat templates call.
 
+using System.Text;
+
 namespace LowRank;
 
 internal static class JinjaMethods
@@ -22,6 +24,13 @@ internal static class JinjaMethods
             (string text, "capitalize") => Capital(text),
             (string text, "startswith") => Any(given, one => text.StartsWith(one, StringComparison.Ordinal)),
             (string text, "endswith") => Any(given, one => text.EndsWith(one, StringComparison.Ordinal)),
+            (string text, "removeprefix") => Needed(0) is var prefix && text.StartsWith(prefix, StringComparison.Ordinal) ? text[prefix.Length..] : text,
+            (string text, "removesuffix") => Needed(0) is var suffix && text.EndsWith(suffix, StringComparison.Ordinal) ? text[..^suffix.Length] : text,
+            (string text, "isalpha") => text.Length > 0 && text.EnumerateRunes().All(Rune.IsLetter),
+            (string text, "isalnum") => text.Length > 0 && text.EnumerateRunes().All(Rune.IsLetterOrDigit),
+            (string text, "isspace") => text.Length > 0 && text.All(char.IsWhiteSpace),
+            (string text, "isupper") => JinjaFilters.Test("upper", text, []),
+            (string text, "islower") => JinjaFilters.Test("lower", text, []),
             (string text, "find") => (long)text.IndexOf(Needed(0), StringComparison.Ordinal),
             (string text, "count") => (long)(text.Length - text.Replace(Needed(0), "", StringComparison.Ordinal).Length) / Math.Max(1, Needed(0).Length),
             (string text, "replace") => Replace(text, Needed(0), Needed(1), At(2, "count")),

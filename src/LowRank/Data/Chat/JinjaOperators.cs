@@ -58,21 +58,22 @@ internal static class JinjaOperators
         (JinjaUndefined undefined, _) => throw new FormatException($"{undefined.What} is not defined, so it has no {JinjaValue.Show(key)}"),
         (JinjaMap map, string name) => map.TryGetValue(name, out var value) ? value : new JinjaUndefined($"\"{name}\""),
         (List<object?> list, long index) => Index(index, list.Count) is >= 0 and var at ? list[at] : new JinjaUndefined($"item {index} of {list.Count}"),
-        (string text, long index) => Index(index, text.Length) is >= 0 and var at ? text[at].ToString() : new JinjaUndefined($"character {index} of {text.Length}"),
+        (string text, long index) => JinjaValue.Characters(text) is var all && Index(index, all.Count) is >= 0 and var at ? all[at] : new JinjaUndefined($"character {index} of {all.Count}"),
         _ => new JinjaUndefined($"\"{JinjaValue.Show(key)}\" of {JinjaValue.Kind(of)}"),
     };
 
     public static object? Slice(object? of, long? start, long? stop, long? step)
     {
         if (of is not (string or List<object?>)) throw new FormatException($"{JinjaValue.Kind(of)} can't be sliced");
-        var (length, by) = ((of as string)?.Length ?? ((List<object?>)of).Count, step ?? 1);
+        var items = of is string whole ? JinjaValue.Characters(whole) : (List<object?>)of;
+        var (length, by) = (items.Count, step ?? 1);
         if (by == 0) throw new FormatException("a slice with step 0");
         var (lowest, highest) = by > 0 ? (0L, (long)length) : (-1L, length - 1L);
         long Place(long? given, long otherwise) => given is not { } place ? otherwise : Math.Clamp(place < 0 ? place + length : place, lowest, highest);
         var (from, to) = (Place(start, by > 0 ? lowest : highest), Place(stop, by > 0 ? highest : lowest));
-        var chosen = new List<int>();
-        for (var i = from; by > 0 ? i < to : i > to; i += by) chosen.Add((int)i);
-        return of is string text ? string.Concat(chosen.Select(i => text[i])) : chosen.Select(i => ((List<object?>)of)[i]).ToList();
+        var chosen = new List<object?>();
+        for (var i = from; by > 0 ? i < to : i > to; i += by) chosen.Add(items[(int)i]);
+        return of is string ? string.Concat(chosen) : chosen;
     }
 
     public static string Joined(string left, string right) => left.Length + right.Length <= LongestText ? left + right : throw new FormatException("the text becomes too long");

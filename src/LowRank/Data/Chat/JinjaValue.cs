@@ -102,10 +102,22 @@ internal static class JinjaValue
     {
         List<object?> list => list,
         JinjaMap map => [.. map.Keys],
-        string text => [.. text.EnumerateRunes().Select(rune => (object?)rune.ToString())],
+        string text => Characters(text),
         JinjaUndefined undefined => throw new FormatException($"{undefined.What} is not defined, so it can't be gone through"),
         _ => throw new FormatException($"{Kind(value)} can't be gone through"),
     };
+
+    /// <summary>A text's code points, which Python counts.</summary>
+    public static List<object?> Characters(string text)
+    {
+        var all = new List<object?>(text.Length);
+        for (int at = 0, length; at < text.Length; at += length)
+        {
+            length = char.IsSurrogatePair(text, at) ? 2 : 1;
+            all.Add(text.Substring(at, length));
+        }
+        return all;
+    }
 
     public static string Kind(object? value) => value switch
     {
@@ -129,31 +141,18 @@ internal static class JinjaValue
         _ => "<function>",
     };
 
-    private static string Escaped(string text) => text.Replace("\\", "\\\\").Replace("\n", "\\n").Replace("\r", "\\r").Replace("\t", "\\t");
+    /// <summary>As Python's repr: what is not printable is a number.</summary>
+    private static string Escaped(string text) => string.Concat(text.EnumerateRunes().Select(rune => rune.Value switch
+    {
+        '\\' => "\\\\", '\n' => "\\n", '\r' => "\\r", '\t' => "\\t", ' ' => " ",
+        var code when Rune.GetUnicodeCategory(rune) is not (UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.Surrogate or UnicodeCategory.PrivateUse
+            or UnicodeCategory.OtherNotAssigned or UnicodeCategory.SpaceSeparator or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator) => rune.ToString(),
+        var code => code <= 0xFF ? $"\\x{code:x2}" : code <= 0xFFFF ? $"\\u{code:x4}" : $"\\U{code:x8}",
+    }));
 
     private static string Real(double number)
     {
         var text = number.ToString("R", CultureInfo.InvariantCulture);
-        return double.IsInfinity(number) ? number > 0 ? "inf" : "-inf" : double.IsNaN(number) ? "nan" : text.Contains('E') ? text.Replace("E", "e") : text.Contains('.') ? text : text + ".0";
-    }
-
-    /// <summary>As Python's json.dumps with ensure_ascii off.</summary>
-    public static string Json(object? value, int? indent, int level = 0)
-    {
-        if (level > Deepest) throw new FormatException("a value is nested too deeply for tojson");
-        var (open, between, close) = indent is { } width
-            ? ("\n" + new string(' ', width * (level + 1)), ",\n" + new string(' ', width * (level + 1)), "\n" + new string(' ', width * level)) : ("", ", ", "");
-        return value switch
-        {
-            null => "null",
-            bool flag => flag ? "true" : "false",
-            long or double => Represent(value, 0),
-            string text => PlainJson.AppendString(new StringBuilder(), text).ToString(),
-            List<object?> { Count: 0 } => "[]",
-            JinjaMap { Count: 0 } => "{}",
-            List<object?> list => $"[{open}{string.Join(between, list.Select(item => Json(item, indent, level + 1)))}{close}]",
-            JinjaMap map => $"{{{open}{string.Join(between, map.Select(pair => $"{Json(pair.Key, null)}: {Json(pair.Value, indent, level + 1)}"))}{close}}}",
-            _ => throw new FormatException($"{Kind(value)} can't be written as JSON"),
-        };
+        return double.IsInfinity(number) ? number > 0 ? "inf" : "-inf" : double.IsNaN(number) ? "nan" : text.Contains('E') ? text.Replace("E", "e") : Math.Abs(number) >= 1e16 ? number.ToString("0.################e+00", CultureInfo.InvariantCulture) : text.Contains('.') ? text : text + ".0";
     }
 }
