@@ -30,6 +30,7 @@ public sealed class Tokenizer
     private readonly BpeModel model;
     private readonly PostProcessor postProcessor;
     private readonly Lazy<ChatTemplate> chatTemplate;
+    private readonly Lazy<ChatTemplate?> toolTemplate;
     private readonly ConcurrentDictionary<string, WordTokens> cache = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, WordTokens>.AlternateLookup<ReadOnlySpan<char>> cacheBySpan;
 
@@ -58,9 +59,9 @@ public sealed class Tokenizer
         PaddingToken = Configuration.Padding is { } padding ? TryId(padding) : null;
         if (Configuration.AddBegin is true && BeginToken is null) throw new InvalidDataException("tokenizer_config.json: add_bos_token is true and there is no bos_token");
         if (Configuration.AddEnd is true && EndToken is null) throw new InvalidDataException("tokenizer_config.json: add_eos_token is true and there is no eos_token");
-        chatTemplate = new(() => Configuration.ChatTemplates.TryGetValue("default", out var template) ? new(template, Configuration.TemplateSource)
-            : throw new InvalidOperationException(Configuration.ChatTemplates.Count == 0 ? "the tokenizer has no chat template: neither chat_template in tokenizer_config.json nor chat_template.jinja"
+        chatTemplate = new(() => NamedTemplate("default") ?? throw new InvalidOperationException(Configuration.ChatTemplates.Count == 0 ? "the tokenizer has no chat template: neither chat_template in tokenizer_config.json nor chat_template.jinja"
                 : $"no chat template is named \"default\"; there are {string.Join(", ", Configuration.ChatTemplates.Keys)}"));
+        toolTemplate = new(() => NamedTemplate("tool_use"));
         postProcessor = file.PostProcessor.With(Configuration.AddBegin, BeginToken, Configuration.AddEnd, EndToken);
     }
 
@@ -87,6 +88,11 @@ public sealed class Tokenizer
     /// <summary>How the model writes conversations, if its files say so. Throws <see cref="InvalidOperationException"/> where they do not, and
     /// <see cref="ChatTemplateException"/> for a template that can't be read; a model without conversations loads all the same.</summary>
     public ChatTemplate ChatTemplate => chatTemplate.Value;
+
+    /// <summary>The template of a conversation with tools or without: as transformers chooses among several.</summary>
+    internal ChatTemplate TemplateFor(bool tools) => (tools ? toolTemplate.Value : null) ?? ChatTemplate;
+
+    private ChatTemplate? NamedTemplate(string name) => Configuration.ChatTemplates.TryGetValue(name, out var template) ? new(template, Configuration.TemplateSource) : null;
 
     /// <summary>Does the model's folder say how conversations are written?</summary>
     public bool HasChatTemplate => Configuration.ChatTemplates.ContainsKey("default");

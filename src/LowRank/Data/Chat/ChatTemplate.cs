@@ -6,7 +6,7 @@ namespace LowRank;
 
 /// <summary>How a model writes conversations. Supported of Jinja: if, for, set, macro, generation, break and continue, expressions, slices, the
 /// usual filters, tests and methods; not include, import, extends, call and filter blocks.</summary>
-public sealed class ChatTemplate
+public sealed partial class ChatTemplate
 {
     private readonly IReadOnlyList<JinjaStatement> body;
     private readonly string name;
@@ -26,47 +26,6 @@ public sealed class ChatTemplate
     public string Render(IReadOnlyList<ChatMessage> messages, bool addGenerationPrompt = false, IReadOnlyDictionary<string, object?>? variables = null) =>
         Run(messages, addGenerationPrompt, variables).Text;
 
-    /// <summary>The text, and where in it the assistant speaks: generation blocks if the template has them; else what a turn adds to the text
-    /// of the turns before it; else, where earlier turns are written otherwise than the last (thoughts left out, say), what stands of its
-    /// content.</summary>
-    /// <param name="messages">The turns.</param>
-    /// <param name="variables">As for <see cref="Render"/>.</param>
-    /// <param name="endings">Tokens that may end a turn and then belong to it.</param>
-    internal (string Text, IReadOnlyList<(int Start, int End)> Answers) RenderAnswers(IReadOnlyList<ChatMessage> messages, IReadOnlyDictionary<string, object?>? variables, IReadOnlyList<string> endings)
-    {
-        var (text, generated) = Run(messages, false, variables);
-        if (generated.Count > 0) return (text, generated);
-        return (text, [.. messages.Index().Where(turn => turn.Item.Role == ChatMessage.Assistant).Select(turn => Added(turn.Index) ?? Content(turn.Index)
-            ?? throw new ChatTemplateException($"{name}: what the assistant says in turn {turn.Index + 1} can't be found in the text: mark it with {{% generation %}} and {{% endgeneration %}}, or learn all turns"))]);
-
-        (int, int)? Added(int index)
-        {
-            string Of(int turns, bool asks) => turns == messages.Count && !asks ? text : Run([.. messages.Take(turns)], asks, variables).Text;
-            var (before, after) = (Of(index, false), Of(index + 1, false));
-            if (!text.StartsWith(before, StringComparison.Ordinal) || !text.StartsWith(after, StringComparison.Ordinal) || after.Length < before.Length) return null;
-            // What begins the turn is given; white space behind what ends it is not waited for.
-            var start = Math.Min(after.Length, Math.Max(before.Length, text.AsSpan().CommonPrefixLength(Of(index, true))));
-            return (start, messages[index].Content is [.., var last] && char.IsWhiteSpace(last) ? after.Length : Math.Max(start, after.TrimEnd().Length));
-        }
-
-        (int, int)? Content(int index)
-        {
-            const char mark = '\uE000';
-            var content = messages[index].Content.TrimEnd();
-            var marked = Run([.. messages.Select((turn, i) => i == index ? turn with { Content = content + mark } : turn)], false, variables).Text;
-            var end = marked.IndexOf(mark);
-            if (end < 0 || marked.LastIndexOf(mark) != end || !text.AsSpan().StartsWith(marked.AsSpan(0, end)) || !text.AsSpan(end).EndsWith(marked.AsSpan(end + 1))) return null;
-            var length = 0;
-            while (length < Math.Min(content.Length, end) && text[end - length - 1] == content[^(length + 1)]) length++;
-            // A beginning that a template leaves out is thoughts between tags; anything else means that it writes the content otherwise.
-            if (length == 0 || content.AsSpan(0, content.Length - length).TrimEnd() is not ([] or [.., '>'])) return null;
-            var rest = text.AsSpan(end).TrimStart();
-            foreach (var ending in endings)
-                if (rest.StartsWith(ending)) return (end - length, text.Length - rest.Length + ending.Length);
-            return (end - length, end);
-        }
-    }
-
     private (string Text, IReadOnlyList<(int Start, int End)> Generated) Run(IReadOnlyList<ChatMessage> messages, bool addGenerationPrompt, IReadOnlyDictionary<string, object?>? variables)
     {
         var known = new Dictionary<string, object?>(StringComparer.Ordinal)
@@ -75,12 +34,12 @@ public sealed class ChatTemplate
             ["documents"] = null,
             ["range"] = (JinjaFunction)Range,
             ["namespace"] = (JinjaFunction)((given, named) => Namespace(given, named)),
-            ["dict"] = (JinjaFunction)((_, named) => JinjaValue.Map(named.Select(pair => (pair.Key, pair.Value)))),
+            ["dict"] = (JinjaFunction)((given, named) => JinjaValue.Map(given.OfType<JinjaMap>().SelectMany(map => map).Concat(named).Select(pair => (pair.Key, pair.Value)))),
             ["raise_exception"] = (JinjaFunction)((given, _) => throw new ChatTemplateException($"{name} refuses the conversation: {(given.Count > 0 ? JinjaValue.Show(given[0]) : "")}")),
             ["strftime_now"] = (JinjaFunction)((given, _) => Now(given.Count > 0 ? JinjaValue.Text(given[0]) : throw new FormatException("strftime_now needs a format"))),
         };
         foreach (var (key, value) in variables ?? new Dictionary<string, object?>()) known[key] = JinjaValue.From(value);
-        known["messages"] = messages.Select(message => (object?)JinjaValue.Map([("role", message.Role), ("content", message.Content)])).ToList();
+        known["messages"] = messages.Select(message => (object?)message.Values()).ToList();
         known["add_generation_prompt"] = addGenerationPrompt;
         return new JinjaInterpreter(name, known).Render(body);
     }

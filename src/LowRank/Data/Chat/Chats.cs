@@ -1,3 +1,5 @@
+using System.Text.Json;
+
 namespace LowRank;
 
 /// <summary>A conversation as its model's template writes it.</summary>
@@ -15,33 +17,35 @@ public static class Chats
     /// <param name="messages">The turns.</param>
     /// <param name="addGenerationPrompt">End with what begins the assistant's turn.</param>
     /// <param name="variables">What the template may ask for besides, as <see cref="ChatTemplate.Render"/> takes it.</param>
+    /// <param name="tools">What may be called: JSON schemas. With any, the template named "tool_use" is taken if there is one.</param>
     /// <exception cref="InvalidOperationException">The tokenizer has no template.</exception>
     /// <exception cref="ChatTemplateException">Names the template, the line, and what is wrong, not supported, or refused.</exception>
-    public static string ChatText(this Tokenizer tokenizer, IReadOnlyList<ChatMessage> messages, bool addGenerationPrompt = false, IReadOnlyDictionary<string, object?>? variables = null) =>
-        tokenizer.ChatTemplate.Render(messages, addGenerationPrompt, WithTokens(tokenizer, variables));
+    public static string ChatText(this Tokenizer tokenizer, IReadOnlyList<ChatMessage> messages, bool addGenerationPrompt = false, IReadOnlyDictionary<string, object?>? variables = null, IReadOnlyList<JsonElement>? tools = null) =>
+        tokenizer.TemplateFor(tools is { Count: > 0 }).Render(messages, addGenerationPrompt, Given(tokenizer, variables, tools));
 
     /// <summary>The ids of a conversation.</summary>
     /// <inheritdoc cref="ChatText"/>
-    public static int[] Chat(this Tokenizer tokenizer, IReadOnlyList<ChatMessage> messages, bool addGenerationPrompt = false, IReadOnlyDictionary<string, object?>? variables = null) =>
-        tokenizer.Encode(tokenizer.ChatText(messages, addGenerationPrompt, variables));
+    public static int[] Chat(this Tokenizer tokenizer, IReadOnlyList<ChatMessage> messages, bool addGenerationPrompt = false, IReadOnlyDictionary<string, object?>? variables = null, IReadOnlyList<JsonElement>? tools = null) =>
+        tokenizer.Encode(tokenizer.ChatText(messages, addGenerationPrompt, variables, tools));
 
     /// <summary>A whole conversation with the tokens that the assistant says: those of generation blocks if the template has them, else of
     /// what each of its turns adds to the text, or, where a template writes earlier turns otherwise than the last, of its content.</summary>
     /// <inheritdoc cref="ChatText"/>
-    public static RenderedChat RenderChat(this Tokenizer tokenizer, IReadOnlyList<ChatMessage> messages, IReadOnlyDictionary<string, object?>? variables = null)
+    public static RenderedChat RenderChat(this Tokenizer tokenizer, IReadOnlyList<ChatMessage> messages, IReadOnlyDictionary<string, object?>? variables = null, IReadOnlyList<JsonElement>? tools = null)
     {
-        var (text, answers) = tokenizer.ChatTemplate.RenderAnswers(messages, WithTokens(tokenizer, variables),
+        var (text, answers) = tokenizer.TemplateFor(tools is { Count: > 0 }).RenderAnswers(messages, Given(tokenizer, variables, tools),
             [.. tokenizer.AddedTokens.Where(token => token.Special).Select(token => token.Content)]);
         var spans = tokenizer.EncodeSpans(text);
         return new(text, [.. spans.Select(span => span.Id)], [.. spans.Select(span => answers.Any(answer => span.Start < answer.End && span.End > answer.Start))]);
     }
 
-    private static Dictionary<string, object?> WithTokens(Tokenizer tokenizer, IReadOnlyDictionary<string, object?>? variables)
+    private static Dictionary<string, object?> Given(Tokenizer tokenizer, IReadOnlyDictionary<string, object?>? variables, IReadOnlyList<JsonElement>? tools)
     {
         var all = new Dictionary<string, object?>();
         var configuration = tokenizer.Configuration;
         foreach (var (name, token) in new[] { ("bos_token", configuration.Begin), ("eos_token", configuration.End), ("pad_token", configuration.Padding), ("unk_token", configuration.Unknown) })
             if (token is not null) all[name] = token;
+        if (tools is { Count: > 0 }) all["tools"] = tools;
         foreach (var (name, value) in variables ?? new Dictionary<string, object?>()) all[name] = value;
         return all;
     }

@@ -1,13 +1,6 @@
-namespace LowRank;
+using System.Text.Json;
 
-/// <summary>One turn of a conversation.</summary>
-/// <param name="Role">Who says it: system, user, assistant, or what else a chat template knows.</param>
-/// <param name="Content">What is said.</param>
-public sealed record ChatMessage(string Role, string Content)
-{
-    /// <summary>Whose turns are learned.</summary>
-    public const string Assistant = "assistant";
-}
+namespace LowRank;
 
 /// <summary>Something to learn from: a text, a prompt with its answer, or a conversation.</summary>
 public sealed record Example
@@ -22,6 +15,9 @@ public sealed record Example
 
     /// <summary>The turns of a conversation; none otherwise.</summary>
     public IReadOnlyList<ChatMessage> Messages { get; }
+
+    /// <summary>The tools that a conversation may call: JSON schemas, as its template expects them.</summary>
+    public IReadOnlyList<JsonElement> Tools { get; init; } = [];
 
     /// <summary>The prompt without what a form writes around it, for a conversation.</summary>
     internal string? Question { get; init; }
@@ -38,9 +34,10 @@ public sealed record Example
     /// <summary>A question of the generated sets.</summary>
     public static implicit operator Example(Question question) => Of(question.Prompt, question.Answer);
 
-    /// <summary>A conversation, of which the assistant's turns are learned. Throws <see cref="ArgumentException"/> if it has none.</summary>
-    public static Example Chat(IReadOnlyList<ChatMessage> messages) => messages.Any(message => message.Role == ChatMessage.Assistant)
-        ? new("", "", messages)
+    /// <summary>A conversation, of which the assistant's turns are learned, its calls of tools included and their results not. Throws
+    /// <see cref="ArgumentException"/> if it has none.</summary>
+    public static Example Chat(IReadOnlyList<ChatMessage> messages, IReadOnlyList<JsonElement>? tools = null) => messages.Any(message => message.Role == ChatMessage.Assistant)
+        ? new("", "", messages) { Tools = tools ?? [] }
         : throw new ArgumentException($"the conversation has no turn of the role {ChatMessage.Assistant}, so there is nothing to learn; its roles: {string.Join(", ", messages.Select(message => message.Role).Distinct())}");
 
     /// <summary>What examples that ask the same have in common: they belong in one part of a split.</summary>

@@ -35,11 +35,16 @@ public sealed class ExampleForm
     /// <summary>A text, all of which is learned: <c>ExampleForm.Text("{title}\n{body}")</c>.</summary>
     public static ExampleForm Text(string template) => new(row => Fill(template, row) is { Length: > 0 } text ? Example.Text(text) : throw new InvalidDataException("the text is empty"));
 
-    /// <summary>A column that holds a list of turns, each with the fields of its role and of its content.</summary>
-    public static ExampleForm Chat(string column, string role = "role", string content = "content") => new(row =>
+    /// <summary>A column that holds a list of turns, each with the fields of its role and of its content, and perhaps <c>tool_calls</c>
+    /// ([{id, type, function: {name, arguments}}]), <c>name</c> and <c>tool_call_id</c>; a template is given further ones as they are.</summary>
+    /// <param name="column">The turns.</param>
+    /// <param name="role">The field of a turn that says who speaks.</param>
+    /// <param name="content">The field of what is said.</param>
+    /// <param name="tools">The column, if there is one, of the tools that may be called: a list of JSON schemas, or its JSON text.</param>
+    public static ExampleForm Chat(string column, string role = "role", string content = "content", string tools = "tools") => new(row =>
     {
         var turns = row.Turns(column, role, content).Select(turn => turn with { Role = Roles.GetValueOrDefault(turn.Role, turn.Role) }).ToList();
-        try { return Example.Chat(turns); }
+        try { return Example.Chat(turns, [.. row.Objects(tools)]); }
         catch (ArgumentException error) { throw new InvalidDataException(error.Message, error); }
     });
 
@@ -72,6 +77,9 @@ internal abstract class ExampleRow
     public string Text(string column) => TextOrNull(column) ?? throw new InvalidDataException($"there is no \"{column}\"{(Columns.Contains(column) ? ": it is null" : NearestNames.Suggest(column, Columns))}");
 
     public abstract IEnumerable<ChatMessage> Turns(string column, string role, string content);
+
+    /// <summary>The objects of a list; none for a column that is missing or null.</summary>
+    public abstract IEnumerable<JsonElement> Objects(string column);
 }
 
 internal sealed class JsonRow(JsonElement json) : ExampleRow
@@ -87,7 +95,17 @@ internal sealed class JsonRow(JsonElement json) : ExampleRow
     };
 
     public override IEnumerable<ChatMessage> Turns(string column, string role, string content) =>
-        new JsonPart(json, "").Parts(column).Select(turn => new ChatMessage(turn.Text(role), turn.Text(content)));
+        new JsonPart(json, "").Parts(column).Select(turn => ChatMessage.Read(turn, role, content));
+
+    public override IEnumerable<JsonElement> Objects(string column)
+    {
+        if (!json.TryGetProperty(column, out var value) || value.ValueKind == JsonValueKind.Null) return [];
+        if (value.ValueKind == JsonValueKind.String)
+            try { value = JsonElement.Parse(JsonPart.Text(value)); }
+            catch (JsonException) { throw new InvalidDataException($"\"{column}\" is a text that is no JSON; it must be a list of JSON schemas, or the text of one"); }
+        return value.ValueKind == JsonValueKind.Array && value.EnumerateArray().All(one => one.ValueKind == JsonValueKind.Object) ? value.EnumerateArray().Select(one => one.Clone())
+            : throw new InvalidDataException($"\"{column}\" must be a list of JSON schemas, or the text of one");
+    }
 }
 
 internal sealed class CsvRow(IReadOnlyList<string> header, string[] fields) : ExampleRow
@@ -103,4 +121,6 @@ internal sealed class CsvRow(IReadOnlyList<string> header, string[] fields) : Ex
 
     public override IEnumerable<ChatMessage> Turns(string column, string role, string content) =>
         throw new InvalidDataException($"a conversation (\"{column}\") can't stand in a table; use JSON lines");
+
+    public override IEnumerable<JsonElement> Objects(string column) => [];
 }

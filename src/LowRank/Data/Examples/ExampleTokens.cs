@@ -16,9 +16,9 @@ internal static class ExampleTokens
     /// <summary>A conversation as its template writes it, which has what begins and ends it.</summary>
     private static TokenRow OfChat(Tokenizer tokenizer, Example example, bool learnPrompts)
     {
-        var ids = learnPrompts ? tokenizer.Chat(example.Messages) : null;
+        var ids = learnPrompts ? tokenizer.Chat(example.Messages, tools: example.Tools) : null;
         if (ids is not null) return new(ids, [.. ids.Select(_ => true)]);
-        var chat = tokenizer.RenderChat(example.Messages);
+        var chat = tokenizer.RenderChat(example.Messages, tools: example.Tools);
         return new(chat.Ids, chat.Assistant);
     }
 }

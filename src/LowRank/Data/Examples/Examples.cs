@@ -21,7 +21,8 @@ public sealed class Examples : IReadOnlyList<Example>
     public Example this[int index] => get(chosen is null ? index : chosen[index]);
 
     /// <summary>Opens a file and checks each of its records: JSON, an object a line (.jsonl) or a list of objects, or a table with a header
-    /// (.csv, .tsv). Columns that are known without <paramref name="form"/>: <c>messages</c> (turns with role and content);
+    /// (.csv, .tsv). Columns that are known without <paramref name="form"/>: <c>messages</c> (turns with role, content and
+    /// perhaps tool_calls) and perhaps <c>tools</c>;
     /// <c>conversations</c> (from and value); <c>instruction</c>, <c>output</c> and perhaps <c>input</c>; <c>prompt</c> and
     /// <c>completion</c>; <c>question</c> and <c>answer</c>; <c>text</c>. The file stays open.</summary>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
