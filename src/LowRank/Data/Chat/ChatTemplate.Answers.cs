@@ -12,11 +12,11 @@ public sealed partial class ChatTemplate
     /// content or of its calls.</summary>
     /// <param name="messages">The turns.</param>
     /// <param name="variables">As for <see cref="Render"/>.</param>
-    /// <param name="endings">Tokens that may end a turn and then belong to it.</param>
-    internal (string Text, IReadOnlyList<(int Start, int End)> Answers) RenderAnswers(IReadOnlyList<ChatMessage> messages, IReadOnlyDictionary<string, object?>? variables, IReadOnlyList<string> endings)
+    /// <param name="tokens">Special tokens: one that ends a turn belongs to it.</param>
+    internal (string Text, IReadOnlyList<(int Start, int End)> Answers) RenderAnswers(IReadOnlyList<ChatMessage> messages, IReadOnlyDictionary<string, object?>? variables, IReadOnlyList<string> tokens)
     {
         var (text, answers) = Run(messages, false, variables);
-        if (answers.Count == 0) answers = new ChatAnswers(name, text, messages, endings, (turns, asks) => Run(turns, asks, variables).Text).Find();
+        if (answers.Count == 0) answers = new ChatAnswers(name, text, messages, tokens, (turns, asks) => Run(turns, asks, variables).Text).Find();
         foreach (var (index, turn) in messages.Index().Where(turn => turn.Item.Role == ChatMessage.Assistant))
             foreach (var call in turn.ToolCalls)
                 if (!answers.Any(answer => text.AsSpan(answer.Start, answer.End - answer.Start).Contains(call.Name, StringComparison.Ordinal)))
@@ -24,7 +24,7 @@ public sealed partial class ChatTemplate
         return (text, answers);
     }
 
-    private sealed class ChatAnswers(string name, string text, IReadOnlyList<ChatMessage> messages, IReadOnlyList<string> endings, Func<IReadOnlyList<ChatMessage>, bool, string> render)
+    private sealed class ChatAnswers(string name, string text, IReadOnlyList<ChatMessage> messages, IReadOnlyList<string> tokens, Func<IReadOnlyList<ChatMessage>, bool, string> render)
     {
         public List<(int Start, int End)> Find()
         {
@@ -55,7 +55,7 @@ public sealed partial class ChatTemplate
         private (int Start, int End, string After)? Own(int index)
         {
             if (Of(index) is not { } before || Of(index + 1) is not { } after || !after.StartsWith(before, StringComparison.Ordinal)) return null;
-            var start = Math.Min(after.Length, Math.Max(before.Length, after.AsSpan().CommonPrefixLength(Of(index, asks: true))));
+            var start = Math.Max(before.Length, TokenStart(after, after.AsSpan().CommonPrefixLength(Of(index, asks: true))));
             var trimmed = messages[index] is { ToolCalls.Count: 0, Content: [.., var last] } && char.IsWhiteSpace(last) ? after.Length : after.TrimEnd().Length;
             return (start, Math.Max(start, trimmed), after);
         }
@@ -92,13 +92,22 @@ public sealed partial class ChatTemplate
             var most = Math.Min(text.Length, other.Length) - start;
             var same = 0;
             while (same < most && text[^(same + 1)] == other[^(same + 1)]) same++;
-            return other.IndexOf(Mark) >= start && other.LastIndexOf(Mark) < other.Length - same ? (start, WithEnding(text.Length - same)) : null;
+            return other.IndexOf(Mark) >= start && other.LastIndexOf(Mark) < other.Length - same ? (TokenStart(text, start), WithEnding(text.Length - same)) : null;
+        }
+
+        /// <summary>Texts may part within a special token of the one, after a &lt; that both have: it is not parted.</summary>
+        private int TokenStart(string of, int at)
+        {
+            foreach (var token in tokens)
+                for (var start = Math.Max(0, at - token.Length + 1); start < at; start++)
+                    if (of.AsSpan(start).StartsWith(token)) return start;
+            return at;
         }
 
         private int WithEnding(int end)
         {
             var rest = text.AsSpan(end).TrimStart();
-            foreach (var ending in endings)
+            foreach (var ending in tokens)
                 if (rest.StartsWith(ending)) return text.Length - rest.Length + ending.Length;
             return end;
         }
