@@ -92,7 +92,7 @@ public sealed class Tokenizer
     /// <summary>The template of a conversation with tools or without: as transformers chooses among several.</summary>
     internal ChatTemplate TemplateFor(bool tools) => (tools ? toolTemplate.Value : null) ?? ChatTemplate;
 
-    private ChatTemplate? NamedTemplate(string name) => Configuration.ChatTemplates.TryGetValue(name, out var template) ? new(template, Configuration.TemplateSource) : null;
+    private ChatTemplate? NamedTemplate(string name) => Configuration.ChatTemplates.TryGetValue(name, out var template) ? new(template.Text, template.Source) : null;
 
     /// <summary>Does the model's folder say how conversations are written?</summary>
     public bool HasChatTemplate => Configuration.ChatTemplates.ContainsKey("default");
@@ -132,8 +132,8 @@ public sealed class Tokenizer
         return new(TokenizerFile.New(tokens, merges, [.. specialTokens.Index().Select(pair => new AddedToken(pair.Index, pair.Item, Special: true))]));
     }
 
-    /// <summary>Reads a <c>tokenizer.json</c>, or the one in a folder, and what lies beside it: <c>tokenizer_config.json</c> and
-    /// <c>chat_template.jinja</c>. BPE of every shape that Llama, Mistral, Gemma, Qwen and GPT-2 models use. What a file says on
+    /// <summary>Reads a <c>tokenizer.json</c>, or the one in a folder, and what lies beside it: <c>tokenizer_config.json</c>,
+    /// <c>special_tokens_map.json</c>, <c>chat_template.jinja</c> and <c>additional_chat_templates</c>. BPE of every shape that Llama, Mistral, Gemma, Qwen and GPT-2 models use. What a file says on
     /// cutting texts off or filling them up ("truncation", "padding") is not done, as `transformers` does not.</summary>
     /// <exception cref="FileNotFoundException">There is no tokenizer.json.</exception>
     /// <exception cref="InvalidDataException">Names the file, the field, and what is wrong or not supported.</exception>
@@ -257,7 +257,7 @@ public sealed class Tokenizer
     private string Normalized(string content) => File.Normalizer?.Apply(new(content.AsMemory(), 0)).Chars.ToString() ?? content;
 
     private int? Configured(string? token, string field) => token is null ? null
-        : TryId(token) ?? throw new InvalidDataException($"tokenizer_config.json: {field} is \"{token}\", which is no token of tokenizer.json");
+        : TryId(token) ?? throw new InvalidDataException($"{Configuration.Source(field)}: {field} is \"{token}\", which is no token of tokenizer.json");
 
     private int Checked(int id) => (uint)id >= (uint)tokens.Count
         ? throw new ArgumentOutOfRangeException(nameof(id), id, $"no such token: ids are 0 to {tokens.Count - 1}")

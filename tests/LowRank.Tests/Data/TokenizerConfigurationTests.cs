@@ -46,6 +46,56 @@ public sealed class TokenizerConfigurationTests : IDisposable
         Assert.Equal(ids, tokenizer.EncodeSpans("a dog", addSpecialTokens: true).Select(span => span.Id));
     }
 
+    private const string Map = """{"bos_token": "<s>", "eos_token": {"content": "</s>", "lstrip": false}, "unk_token": {"content": "<unk>"}, "pad_token": "</s>", "additional_special_tokens": ["<x>"]}""";
+
+    [Fact] // older folders name the tokens there alone
+    public void A_map_of_special_tokens_has_what_the_configuration_lacks()
+    {
+        folder.File("special_tokens_map.json", Map);
+        var tokenizer = Load("llama2-legacy", null);
+        Assert.Equal((1, 2, 2), (tokenizer.BeginToken, tokenizer.EndToken, tokenizer.PaddingToken));
+        tokenizer.Save(folder.File("out"));
+        Assert.Equal(Map, File.ReadAllText(folder.File("out/special_tokens_map.json")));
+        var again = Tokenizer.Load(folder.File("out"));
+        Assert.Equal((1, 2, 2), (again.BeginToken, again.EndToken, again.PaddingToken));
+
+        tokenizer = Load("llama2-legacy", """{"bos_token": null, "eos_token": "<s>", "chat_template": "{{ bos_token }}{{ eos_token }}{{ unk_token }}"}""");
+        Assert.Equal((1, 1, 2), (tokenizer.BeginToken, tokenizer.EndToken, tokenizer.PaddingToken));
+        Assert.Equal("<s><s><unk>", tokenizer.ChatText([new("user", "U")]));
+    }
+
+    [Theory]
+    [InlineData("[]", "not a JSON object")]
+    [InlineData("{\"eos_token\": {\"lstrip\": true}}", "eos_token.content is missing")]
+    [InlineData("{\"eos_token\": 3}", "eos_token is 3; it must be a text")]
+    [InlineData("{", "not valid JSON")]
+    public void What_is_wrong_in_the_map_is_named(string map, string expected)
+    {
+        var path = folder.File("special_tokens_map.json", map);
+        Assert.StartsWith($"{path}: {expected}", Assert.Throws<InvalidDataException>(() => Load("mistral", "{}")).Message);
+        folder.File("special_tokens_map.json", """{"eos_token": "<nowhere>"}""");
+        Assert.Contains("special_tokens_map.json: eos_token is \"<nowhere>\", which is no token", Assert.Throws<InvalidDataException>(() => Load("mistral", "{}")).Message);
+    }
+
+    [Fact]
+    public void Conversations_with_tools_have_a_template_of_their_own()
+    {
+        System.Text.Json.JsonElement[] tools = [System.Text.Json.JsonElement.Parse("""{"name": "f"}""")];
+        string[] Texts(Tokenizer tokenizer) => [tokenizer.ChatText([]), tokenizer.ChatText([], tools: tools), tokenizer.ChatText([], variables: new Dictionary<string, object?> { ["tools"] = tools })];
+        Assert.Equal(["d", "df", "df"], Texts(Load("mistral", """{"chat_template": "d{{ tools[0].name if tools }}"}""")));
+        var listed = """{"chat_template": [{"name": "default", "template": "d"}, {"name": "tool_use", "template": "t{{ tools[0].name }}"}]}""";
+        Assert.Equal(["d", "tf", "tf"], Texts(Load("mistral", listed)));
+        Directory.CreateDirectory(folder.File("additional_chat_templates"));
+        folder.File("additional_chat_templates/tool_use.jinja", "\n{{ tools[0].name.x.y }}");
+        folder.File("additional_chat_templates/rag.jinja", "r");
+        var tokenizer = Load("mistral", listed, "file");
+        Assert.Equal("file", tokenizer.ChatText([]));
+        Assert.StartsWith(folder.File("additional_chat_templates/tool_use.jinja") + ", line 2: ", Assert.Throws<ChatTemplateException>(() => tokenizer.ChatText([], tools: tools)).Message);
+        tokenizer.Save(folder.File("out"));
+        Assert.Equal("r", File.ReadAllText(folder.File("out/additional_chat_templates/rag.jinja")));
+        Assert.Equal("file", File.ReadAllText(folder.File("out/chat_template.jinja")));
+    }
+
     [Fact]
     public void The_files_are_written_back_as_they_were()
     {

@@ -20,8 +20,11 @@ public static class Chats
     /// <param name="tools">What may be called: JSON schemas. With any, the template named "tool_use" is taken if there is one.</param>
     /// <exception cref="InvalidOperationException">The tokenizer has no template.</exception>
     /// <exception cref="ChatTemplateException">Names the template, the line, and what is wrong, not supported, or refused.</exception>
-    public static string ChatText(this Tokenizer tokenizer, IReadOnlyList<ChatMessage> messages, bool addGenerationPrompt = false, IReadOnlyDictionary<string, object?>? variables = null, IReadOnlyList<JsonElement>? tools = null) =>
-        tokenizer.TemplateFor(tools is { Count: > 0 }).Render(messages, addGenerationPrompt, Given(tokenizer, variables, tools));
+    public static string ChatText(this Tokenizer tokenizer, IReadOnlyList<ChatMessage> messages, bool addGenerationPrompt = false, IReadOnlyDictionary<string, object?>? variables = null, IReadOnlyList<JsonElement>? tools = null)
+    {
+        var given = Given(tokenizer, variables, tools);
+        return Template(tokenizer, given).Render(messages, addGenerationPrompt, given);
+    }
 
     /// <summary>The ids of a conversation.</summary>
     /// <inheritdoc cref="ChatText"/>
@@ -33,11 +36,13 @@ public static class Chats
     /// <inheritdoc cref="ChatText"/>
     public static RenderedChat RenderChat(this Tokenizer tokenizer, IReadOnlyList<ChatMessage> messages, IReadOnlyDictionary<string, object?>? variables = null, IReadOnlyList<JsonElement>? tools = null)
     {
-        var (text, answers) = tokenizer.TemplateFor(tools is { Count: > 0 }).RenderAnswers(messages, Given(tokenizer, variables, tools),
-            [.. tokenizer.AddedTokens.Where(token => token.Special).Select(token => token.Content)]);
+        var given = Given(tokenizer, variables, tools);
+        var (text, answers) = Template(tokenizer, given).RenderAnswers(messages, given, [.. tokenizer.AddedTokens.Where(token => token.Special).Select(token => token.Content)]);
         var spans = tokenizer.EncodeSpans(text);
         return new(text, [.. spans.Select(span => span.Id)], [.. spans.Select(span => answers.Any(answer => span.Start < answer.End && span.End > answer.Start))]);
     }
+
+    private static ChatTemplate Template(Tokenizer tokenizer, Dictionary<string, object?> given) => tokenizer.TemplateFor(tools: JinjaValue.From(given.GetValueOrDefault("tools")) is not null);
 
     private static Dictionary<string, object?> Given(Tokenizer tokenizer, IReadOnlyDictionary<string, object?>? variables, IReadOnlyList<JsonElement>? tools)
     {
