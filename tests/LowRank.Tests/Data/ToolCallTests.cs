@@ -77,6 +77,8 @@ public sealed class ToolCallTests : IDisposable
         ChatMessage[] talk = [new("user", "Where?"), new(ChatMessage.Assistant, "Wait.") { ToolCalls = [new("look_up", "{}")] }];
         var error = Assert.Throws<ChatTemplateException>(() => Learned("chatml", talk));
         Assert.Contains("chatml: turn 2 calls look_up, and nothing of that is in what the assistant says", error.Message);
+        var either = Assert.Throws<ChatTemplateException>(() => Learned("tools-text", [talk[0], talk[1] with { ToolCalls = [new("look_up", "{}") { AsText = true }] }]));
+        Assert.Contains("only those of a turn whose content is null", either.Message);
     }
 
     private const string Record = """

@@ -20,7 +20,7 @@ public sealed partial class ChatTemplate
         foreach (var (index, turn) in messages.Index().Where(turn => turn.Item.Role == ChatMessage.Assistant))
             foreach (var call in turn.ToolCalls)
                 if (!answers.Any(answer => text.AsSpan(answer.Start, answer.End - answer.Start).Contains(call.Name, StringComparison.Ordinal)))
-                    throw new ChatTemplateException($"{name}: turn {index + 1} calls {call.Name}, and nothing of that is in what the assistant says: the template knows no tool calls; take one that does");
+                    throw new ChatTemplateException($"{name}: turn {index + 1} calls {call.Name}, and nothing of that is in what the assistant says: the template writes no calls, or only those of a turn whose content is null; change the turn, or take another template");
         return (text, answers);
     }
 
