@@ -87,6 +87,7 @@ internal sealed class WholeModules
     /// <summary>Gives a new adapter the copies of others, which it was made of.</summary>
     public void Carry(IReadOnlyList<string> from, string to, bool trainable)
     {
+        Remove(to);                                                             // of an adapter that its layers have let go
         var values = from.Distinct().SelectMany(ValuesOf).ToList();
         if (values.Count == 0) return;
         using var grad = no_grad();

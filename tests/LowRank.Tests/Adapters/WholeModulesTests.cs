@@ -201,6 +201,21 @@ public sealed partial class WholeModulesTests : IDisposable
         Golden.Close(square, other.forward(Ids()), 1e-5, "from its file");
     }
 
+    /// <summary>Layers let adapters go one by one, and know nothing of the model's copies.</summary>
+    [Fact]
+    public void A_name_that_is_free_again_has_no_copies_of_the_one_before()
+    {
+        using var model = Family("llama");
+        model.Adapt(Adapter.Lora(2), "q_proj", "plain");
+        Move(model);
+        var plain = model.forward(Ids());
+        model.Adapt(Adapter.Lora(2) with { ModulesToSave = "lm_head" }, "q_proj", "name");
+        Move(model);
+        foreach (var (_, layer, _) in model.LayersOf("name")) layer.RemoveAdapter("name");
+        model.ConvertToLora("plain", null, "name");
+        Golden.Close(plain, model.forward(Ids()), Golden.ModelTolerance, "converted");
+    }
+
     [Fact]
     public void What_can_not_be_is_refused_and_nothing_changes()
     {
